@@ -1,0 +1,32 @@
+/** Where the observed state of one cluster comes from. Level-triggered: a source reports what is, not what happened. */
+import type { ObjectChange } from './objects.ts'
+
+/** Something wrong with the input that a person must mend; the source goes on with what it has. */
+export interface SourceProblem {
+  /** Stable code (`WAY_MANIFEST_…`). */
+  readonly code: 'WAY_MANIFEST_PARSE' | 'WAY_MANIFEST_OBJECT' | 'WAY_MANIFEST_DUPLICATE'
+  readonly file: string
+  readonly line: number | null
+  /** Path of the field, `spec.ports[0].port`, or null when the whole text is meant. */
+  readonly field: string | null
+  readonly message: string
+}
+
+/** What a source tells its consumer. All calls come from the control thread, one at a time. */
+export interface SourceSink {
+  /** An atomic set of changes: either all of them are visible or none. */
+  apply(changes: readonly ObjectChange[]): void
+  /** The first complete state has been applied; everything that was known before and was not in it is gone. */
+  synced(): void
+  /** The present list of problems, whole; called when it changes. */
+  problems(list: readonly SourceProblem[]): void
+}
+
+/** A running list and watch. */
+export interface Source {
+  /** Resolves when the first complete state was applied. Rejects only when the source can never work. */
+  start(sink: SourceSink): Promise<void>
+  stop(): Promise<void>
+  /** Milliseconds since the epoch of the last proof that the source is alive; 0 when it never was. */
+  lastSeen(): number
+}
