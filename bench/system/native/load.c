@@ -1,0 +1,393 @@
+// A load generator for DNS servers: saturates (closed loop with a window) or holds a fixed rate (open loop, latency
+// counted from the time at which a query was due, so a server that stalls cannot hide it), over UDP or pipelined TCP.
+// Every reply's id, question, response code and answer count are checked. Prints one JSON object.
+//
+// usage: load --server ADDR --port N --queries FILE --seconds S [--rate N] [--window N] [--sockets N] [--tcp N]
+//             [--cpu N] [--slice MS]
+//
+// FILE: for each query u16 length (big-endian), u8 expected rcode, u8 expected answer count (255: at least one, no
+// exact count), then the query in wire form. Ids are set here.
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { BATCH = 64, SIZE = 65536, IDS = 65536, MAX_SOCKETS = 1024, BUCKETS = 4096, MAX_SLICES = 8192 };
+
+struct query {
+  const unsigned char *wire;
+  uint16_t length;
+  uint8_t rcode, answers;
+};
+
+// One socket and what is outstanding on it: due[id] is the time in ns at which the query was due, 0 when none is.
+struct flow {
+  int fd;
+  uint16_t next;
+  uint32_t outstanding;
+  uint64_t *due;
+  uint32_t *asked;
+  unsigned char *in;
+  size_t held;
+  unsigned char *out;
+  size_t out_length, out_sent;
+};
+
+static struct query *queries;
+static uint32_t query_count, next_query;
+static struct flow flows[MAX_SOCKETS];
+static uint64_t sent, received, lost, wrong_id, wrong_rcode, wrong_count, wrong_question, send_errors;
+static uint64_t histogram[BUCKETS], slice_histogram[BUCKETS];
+static uint64_t latency_max;
+static struct { double at, p50, p99, max; uint64_t count; } slices[MAX_SLICES];
+static int slice_count;
+static uint64_t slice_max, slice_total;
+
+static uint64_t now_ns(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+// Buckets of 1/64 of a power of two: an error of at most 1.6 %.
+static unsigned bucket_of(uint64_t ns) {
+  if (ns < 64) return (unsigned)ns;
+  unsigned shift = 63u - (unsigned)__builtin_clzll(ns) - 6u;
+  unsigned bucket = (shift + 1) * 64u + (unsigned)((ns >> shift) & 63u);
+  return bucket < BUCKETS ? bucket : BUCKETS - 1;
+}
+
+static double bucket_value(unsigned bucket) {
+  if (bucket < 64) return bucket;
+  unsigned shift = bucket / 64u - 1;
+  return ((double)(64u + bucket % 64u) + 0.5) * (double)(1ull << shift);
+}
+
+static double percentile(const uint64_t *counts, uint64_t total, double share) {
+  uint64_t want = (uint64_t)ceil((double)total * share), seen = 0;
+  for (unsigned i = 0; i < BUCKETS; i++) {
+    seen += counts[i];
+    if (seen >= want && seen > 0) return bucket_value(i) / 1000.0;
+  }
+  return 0;
+}
+
+static void close_slice(double at) {
+  if (slice_count < MAX_SLICES) {
+    slices[slice_count].at = at;
+    slices[slice_count].p50 = percentile(slice_histogram, slice_total, 0.5);
+    slices[slice_count].p99 = percentile(slice_histogram, slice_total, 0.99);
+    slices[slice_count].max = (double)slice_max / 1000.0;
+    slices[slice_count++].count = slice_total;
+  }
+  memset(slice_histogram, 0, sizeof slice_histogram);
+  slice_total = slice_max = 0;
+}
+
+static void check(struct flow *flow, const unsigned char *reply, size_t length, uint64_t now) {
+  if (length < 12) { wrong_id++; return; }
+  uint16_t id = (uint16_t)(reply[0] << 8 | reply[1]);
+  uint64_t due = flow->due[id];
+  if (due == 0 || !(reply[2] & 0x80)) { wrong_id++; return; }
+  const struct query *query = &queries[flow->asked[id]];
+  flow->due[id] = 0;
+  flow->outstanding--;
+  received++;
+  uint64_t latency = now > due ? now - due : 0;
+  unsigned bucket = bucket_of(latency);
+  histogram[bucket]++;
+  slice_histogram[bucket]++;
+  slice_total++;
+  if (latency > latency_max) latency_max = latency;
+  if (latency > slice_max) slice_max = latency;
+  if ((reply[3] & 15) != query->rcode && query->rcode != 255) wrong_rcode++;
+  unsigned answers = (unsigned)(reply[6] << 8 | reply[7]);
+  if (query->answers == 255 ? answers == 0 : query->answers != 254 && answers != query->answers) wrong_count++;
+  // The question section of every query here is the first name, type and class behind the header.
+  size_t end = 12;
+  while (end < query->length && query->wire[end] != 0) end += query->wire[end] + 1u;
+  end += 5;
+  if (length < end || memcmp(reply + 12, query->wire + 12, end - 12) != 0) wrong_question++;
+}
+
+static uint16_t take_id(struct flow *flow) {
+  while (flow->due[flow->next] != 0) flow->next++;
+  return flow->next++;
+}
+
+static size_t compose(struct flow *flow, unsigned char *out, uint64_t due) {
+  const struct query *query = &queries[next_query];
+  uint16_t id = take_id(flow);
+  flow->asked[id] = next_query;
+  flow->due[id] = due;
+  flow->outstanding++;
+  next_query = next_query + 1 == query_count ? 0 : next_query + 1;
+  memcpy(out, query->wire, query->length);
+  out[0] = (unsigned char)(id >> 8);
+  out[1] = (unsigned char)id;
+  return query->length;
+}
+
+// Gives up on queries older than a second (all of them when `all`).
+static void expire(int count, uint64_t now, bool all) {
+  for (int f = 0; f < count; f++) {
+    if (flows[f].outstanding == 0) continue;
+    for (int id = 0; id < IDS; id++) {
+      if (flows[f].due[id] == 0 || (!all && now < flows[f].due[id] + 1000000000u)) continue;
+      flows[f].due[id] = 0;
+      flows[f].outstanding--;
+      lost++;
+    }
+  }
+}
+
+static unsigned char (*udp_in)[4096], (*udp_out)[512];
+
+static void udp_receive(struct flow *flow) {
+  static struct mmsghdr messages[BATCH];
+  static struct iovec vectors[BATCH];
+  for (int i = 0; i < BATCH; i++) {
+    vectors[i] = (struct iovec){udp_in[i], 4096};
+    messages[i].msg_hdr = (struct msghdr){.msg_iov = &vectors[i], .msg_iovlen = 1};
+  }
+  int count = recvmmsg(flow->fd, messages, BATCH, MSG_DONTWAIT, NULL);
+  if (count <= 0) return;
+  uint64_t now = now_ns();
+  for (int i = 0; i < count; i++) check(flow, udp_in[i], messages[i].msg_len, now);
+}
+
+static void udp_send(struct flow *flow, int count, const uint64_t *due) {
+  static struct mmsghdr messages[BATCH];
+  static struct iovec vectors[BATCH];
+  for (int i = 0; i < count; i++) {
+    vectors[i] = (struct iovec){udp_out[i], compose(flow, udp_out[i], due[i])};
+    messages[i].msg_hdr = (struct msghdr){.msg_iov = &vectors[i], .msg_iovlen = 1};
+  }
+  for (int done = 0; done < count;) {
+    int n = sendmmsg(flow->fd, messages + done, (unsigned)(count - done), 0);
+    if (n <= 0) {
+      if (errno == EAGAIN || errno == ENOBUFS) continue;
+      if (errno == ECONNREFUSED) { send_errors++; continue; }
+      send_errors += (uint64_t)(count - done);
+      break;
+    }
+    done += n;
+  }
+  sent += (uint64_t)count;
+}
+
+// Runs until `end`; window > 0: closed loop; rate > 0: open loop.
+static void run_udp(int count, uint32_t window, double rate, uint64_t start, uint64_t end, uint64_t slice) {
+  uint64_t due[BATCH], next_expire = start + 500000000u, next_slice = start + slice;
+  double interval = rate > 0 ? 1e9 / rate : 0, next_due = (double)start;
+  int f = 0;
+  for (uint64_t now = start; now < end; now = now_ns()) {
+    struct flow *flow = &flows[f];
+    f = f + 1 == count ? 0 : f + 1;
+    int n = 0;
+    if (rate > 0) {
+      while (n < BATCH && next_due <= (double)now && flow->outstanding < 60000) {
+        due[n++] = (uint64_t)next_due;
+        next_due += interval;
+      }
+    } else {
+      uint32_t room = window > flow->outstanding ? window - flow->outstanding : 0;
+      for (; n < BATCH && (uint32_t)n < room; n++) due[n] = now;
+      if (n < (int)(window < 32 ? window : 32)) n = 0;
+    }
+    if (n > 0) udp_send(flow, n, due);
+    if (rate > 0) for (int i = 0; i < count; i++) udp_receive(&flows[i]);
+    else udp_receive(flow);
+    if (now >= next_expire) {
+      expire(count, now, false);
+      next_expire = now + 500000000u;
+    }
+    if (now >= next_slice) {
+      close_slice((double)(next_slice - start) / 1e9);
+      next_slice += slice;
+    }
+  }
+  for (uint64_t until = now_ns() + 300000000u; now_ns() < until;) for (int i = 0; i < count; i++) udp_receive(&flows[i]);
+  expire(count, now_ns(), true);
+}
+
+static void tcp_flush(struct flow *flow) {
+  while (flow->out_sent < flow->out_length) {
+    ssize_t n = send(flow->fd, flow->out + flow->out_sent, flow->out_length - flow->out_sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (n <= 0) return;
+    flow->out_sent += (size_t)n;
+  }
+  flow->out_sent = flow->out_length = 0;
+}
+
+static void tcp_fill(struct flow *flow, uint32_t window, uint64_t now) {
+  if (flow->out_length != 0) return tcp_flush(flow);
+  while (flow->outstanding < window && flow->out_length + 514 < SIZE) {
+    unsigned char *at = flow->out + flow->out_length;
+    size_t length = compose(flow, at + 2, now);
+    at[0] = (unsigned char)(length >> 8);
+    at[1] = (unsigned char)length;
+    flow->out_length += length + 2;
+    sent++;
+  }
+  tcp_flush(flow);
+}
+
+static bool tcp_receive(struct flow *flow) {
+  ssize_t n = recv(flow->fd, flow->in + flow->held, 2 * SIZE - flow->held, MSG_DONTWAIT);
+  if (n == 0) return false;
+  if (n < 0) return errno == EAGAIN;
+  flow->held += (size_t)n;
+  uint64_t now = now_ns();
+  size_t at = 0;
+  while (flow->held - at >= 2) {
+    size_t length = (size_t)(flow->in[at] << 8 | flow->in[at + 1]);
+    if (flow->held - at < length + 2) break;
+    check(flow, flow->in + at + 2, length, now);
+    at += length + 2;
+  }
+  memmove(flow->in, flow->in + at, flow->held - at);
+  flow->held -= at;
+  return true;
+}
+
+static void run_tcp(int count, uint32_t window, uint64_t start, uint64_t end, uint64_t slice) {
+  int poll = epoll_create1(0);
+  uint64_t next_slice = start + slice;
+  for (int i = 0; i < count; i++) {
+    struct epoll_event event = {.events = EPOLLIN, .data.u32 = (uint32_t)i};
+    epoll_ctl(poll, EPOLL_CTL_ADD, flows[i].fd, &event);
+    tcp_fill(&flows[i], window, now_ns());
+  }
+  struct epoll_event events[128];
+  for (uint64_t now = start; now < end; now = now_ns()) {
+    int n = epoll_wait(poll, events, 128, 10);
+    for (int i = 0; i < n; i++) {
+      struct flow *flow = &flows[events[i].data.u32];
+      if (!tcp_receive(flow)) { epoll_ctl(poll, EPOLL_CTL_DEL, flow->fd, NULL); send_errors++; continue; }
+      tcp_fill(flow, window, now_ns());
+    }
+    if (now >= next_slice) {
+      close_slice((double)(next_slice - start) / 1e9);
+      next_slice += slice;
+    }
+  }
+  for (int i = 0; i < count; i++) for (int id = 0; id < IDS; id++) if (flows[i].due[id] != 0) sent--;
+}
+
+static void load_queries(const char *path) {
+  FILE *file = fopen(path, "rb");
+  if (file == NULL) { perror(path); exit(1); }
+  fseek(file, 0, SEEK_END);
+  long size = ftell(file);
+  rewind(file);
+  unsigned char *bytes = malloc((size_t)size + 1);
+  if (bytes == NULL || fread(bytes, 1, (size_t)size, file) != (size_t)size) { fprintf(stderr, "load: cannot read %s\n", path); exit(1); }
+  fclose(file);
+  queries = calloc((size_t)size / 4 + 1, sizeof *queries);
+  for (long at = 0; at + 4 <= size;) {
+    struct query *query = &queries[query_count++];
+    query->length = (uint16_t)(bytes[at] << 8 | bytes[at + 1]);
+    query->rcode = bytes[at + 2];
+    query->answers = bytes[at + 3];
+    query->wire = bytes + at + 4;
+    at += 4 + query->length;
+    if (query->length > 512 || at > size) { fprintf(stderr, "load: malformed query file\n"); exit(1); }
+  }
+  if (query_count == 0) { fprintf(stderr, "load: no queries\n"); exit(1); }
+}
+
+static void open_flows(int count, const char *server, int port, bool tcp) {
+  struct sockaddr_storage address = {0};
+  socklen_t length;
+  struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&address;
+  struct sockaddr_in *v4 = (struct sockaddr_in *)&address;
+  if (inet_pton(AF_INET6, server, &v6->sin6_addr) == 1) {
+    v6->sin6_family = AF_INET6, v6->sin6_port = htons((uint16_t)port), length = sizeof *v6;
+  } else if (inet_pton(AF_INET, server, &v4->sin_addr) == 1) {
+    v4->sin_family = AF_INET, v4->sin_port = htons((uint16_t)port), length = sizeof *v4;
+  } else {
+    fprintf(stderr, "load: \"%s\" is no address\n", server);
+    exit(2);
+  }
+  for (int i = 0; i < count; i++) {
+    struct flow *flow = &flows[i];
+    int size = 4 << 20, one = 1;
+    flow->fd = socket(address.ss_family, tcp ? SOCK_STREAM : SOCK_DGRAM, 0);
+    setsockopt(flow->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+    if (tcp) setsockopt(flow->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (flow->fd < 0 || connect(flow->fd, (struct sockaddr *)&address, length) != 0) { perror("load: connect"); exit(1); }
+    flow->due = calloc(IDS, sizeof *flow->due);
+    flow->asked = calloc(IDS, sizeof *flow->asked);
+    if (tcp) flow->in = malloc(2 * SIZE), flow->out = malloc(SIZE);
+  }
+}
+
+static void print_result(double seconds) {
+  printf("{\"sent\":%lu,\"received\":%lu,\"lost\":%lu,\"wrongId\":%lu,\"wrongRcode\":%lu,\"wrongCount\":%lu,"
+         "\"wrongQuestion\":%lu,\"sendErrors\":%lu,\"seconds\":%.3f,\"qps\":%.0f,\"p50\":%.1f,\"p90\":%.1f,\"p99\":%.1f,"
+         "\"p999\":%.1f,\"max\":%.1f,\"slices\":[",
+         sent, received, lost, wrong_id, wrong_rcode, wrong_count, wrong_question, send_errors, seconds,
+         (double)received / seconds, percentile(histogram, received, 0.5), percentile(histogram, received, 0.9),
+         percentile(histogram, received, 0.99), percentile(histogram, received, 0.999), (double)latency_max / 1000.0);
+  for (int i = 0; i < slice_count; i++) {
+    printf("%s{\"at\":%.3f,\"count\":%lu,\"p50\":%.1f,\"p99\":%.1f,\"max\":%.1f}", i == 0 ? "" : ",", slices[i].at,
+           slices[i].count, slices[i].p50, slices[i].p99, slices[i].max);
+  }
+  printf("]}\n");
+}
+
+int main(int argc, char **argv) {
+  const char *server = "::1", *file = NULL;
+  int port = 53, sockets = 1, tcp = 0, cpu = -1;
+  double seconds = 5, rate = 0;
+  uint32_t window = 256;
+  uint64_t slice = 100;
+  for (int i = 1; i + 1 < argc; i += 2) {
+    const char *flag = argv[i], *value = argv[i + 1];
+    if (strcmp(flag, "--server") == 0) server = value;
+    else if (strcmp(flag, "--port") == 0) port = atoi(value);
+    else if (strcmp(flag, "--queries") == 0) file = value;
+    else if (strcmp(flag, "--seconds") == 0) seconds = atof(value);
+    else if (strcmp(flag, "--rate") == 0) rate = atof(value);
+    else if (strcmp(flag, "--window") == 0) window = (uint32_t)atoi(value);
+    else if (strcmp(flag, "--sockets") == 0) sockets = atoi(value);
+    else if (strcmp(flag, "--tcp") == 0) tcp = atoi(value);
+    else if (strcmp(flag, "--cpu") == 0) cpu = atoi(value);
+    else if (strcmp(flag, "--slice") == 0) slice = (uint64_t)atoi(value);
+    else { fprintf(stderr, "load: unknown flag %s\n", flag); return 2; }
+  }
+  int count = tcp > 0 ? tcp : sockets;
+  if (file == NULL || count < 1 || count > MAX_SOCKETS || seconds <= 0 || window == 0 || window > 30000 || slice == 0) {
+    fprintf(stderr, "usage: load --server ADDR --port N --queries FILE --seconds S [--rate N] [--window N] [--sockets N] [--tcp N] [--cpu N] [--slice MS]\n");
+    return 2;
+  }
+  if (cpu >= 0) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET((unsigned)cpu, &set);
+    if (sched_setaffinity(0, sizeof set, &set) != 0) perror("load: sched_setaffinity");
+  }
+  load_queries(file);
+  open_flows(count, server, port, tcp > 0);
+  udp_in = calloc(BATCH, sizeof *udp_in);
+  udp_out = calloc(BATCH, sizeof *udp_out);
+  uint64_t start = now_ns(), end = start + (uint64_t)(seconds * 1e9);
+  if (tcp > 0) run_tcp(count, window, start, end, slice * 1000000u);
+  else run_udp(count, window, rate, start, end, slice * 1000000u);
+  print_result((double)(end - start) / 1e9);
+  return 0;
+}
