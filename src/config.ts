@@ -1,66 +1,180 @@
 /** What Waypost is told to do: a YAML file and command-line flags, validated once and frozen. */
-import type { ListenAddress } from './config/values.ts'
-import type { Prefix } from './ip/prefix.ts'
+import { dirname, resolve } from 'node:path'
+import { type DocumentNode, EMPTY_MAP, type Fault, lineOfPath, parseTree } from './config/document.ts'
+import { DEFAULT_POOL, type FileConfig, type FileNetwork, fileSchema } from './config/file.ts'
+import { type Flags, type FlagValues, overrideFile, readFlags } from './config/flags.ts'
+import type { Config, NetworkConfig, Surroundings } from './config/model.ts'
+import { type BrokenRule, listenFaults, networkFaults } from './config/networks.ts'
+import { poolPrefix } from './config/values.ts'
+import { WaypostError } from './errors.ts'
 
+export { type ConfigChange, loadChange } from './config/change.ts'
+export type { LogLevel, PodRecords, Transport } from './config/dns.ts'
+export type { Fault } from './config/document.ts'
+export type { Flags } from './config/flags.ts'
+export type { Config, NetworkConfig, Surroundings } from './config/model.ts'
 export type { ListenAddress } from './config/values.ts'
 
-export type Transport = 'batched' | 'portable'
-export type PodRecords = 'disabled' | 'insecure' | 'verified'
-export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'
+/** WAY_CONFIG_INVALID with every fault of the file, in order of lines. */
+export class ConfigError extends WaypostError {
+  readonly file: string
+  readonly faults: readonly Fault[]
 
-/** One network: who sees it, and the cluster whose Services it holds. Its number (view) is its index in the list. */
-export interface NetworkConfig {
-  readonly name: string
-  /** Sources inside it see this network; null: every source does (the only network, then). */
-  readonly prefix: Prefix | null
-  /** Further source prefixes that see this network. */
-  readonly sources: readonly Prefix[]
-  readonly cluster: {
-    readonly name: string
-    /** Lower-case, without the final dot. */
-    readonly domain: string
-    /** IPv6, /64 to /124, inside `prefix` when that is IPv6. */
-    readonly serviceCidr: Prefix
-    /** `manifests` is an absolute path; the folder need not exist. */
-    readonly source: { readonly manifests: string }
+  constructor(file: string, faults: readonly Fault[]) {
+    super('WAY_CONFIG_INVALID', `Cannot use configuration "${file}": ${faults.map(formatFault).join('; ')}`)
+    this.file = file
+    this.faults = faults
   }
 }
 
-/** Everything, validated and frozen to the leaves. Paths are absolute, times in milliseconds unless said otherwise. */
-export interface Config {
-  readonly networks: readonly NetworkConfig[]
-  readonly pool: { readonly restMs: number; readonly leaseMs: number }
-  readonly dns: {
-    readonly listen: readonly ListenAddress[]
-    /** Seconds, 0 to 3600. */
-    readonly ttl: number
-    /** UDP worker threads; `auto` is already resolved. */
-    readonly workers: number
-    readonly transport: Transport
-    /** Folder of master files, or null when there is none. */
-    readonly zones: string | null
-    readonly pods: PodRecords
-    /** The largest UDP response in octets, 512 to 4096. */
-    readonly udpSize: number
-    /** RFC 5001 server identifier, null to answer none. */
-    readonly nsid: string | null
-    /** Texts of `version.bind` and `id.server` in class CH, null to refuse them. */
-    readonly chaos: { readonly version: string; readonly id: string } | null
-    readonly tcp: { readonly idleMs: number; readonly maxConnections: number; readonly maxBytesPerConnection: number }
+/** `networks[0].prefix (line 3) "fdaa::/200" is no prefix: …` */
+export function formatFault({ path, line, reason }: Fault): string {
+  const place = line === null ? '' : path === '' ? `line ${line}` : ` (line ${line})`
+  return `${path}${place} ${reason}`.trim()
+}
+
+/**
+ * Reads the file, when there is one, puts the flags over it and checks everything.
+ *
+ * @throws WaypostError WAY_USAGE for flags, WAY_CONFIG_UNREADABLE for the file, WAY_CONFIG_INVALID for its content
+ *   (a {@link ConfigError} with all faults).
+ */
+export function loadConfig(options: {
+  readonly file: string | null
+  readonly flags: Flags
+  readonly surroundings: Surroundings
+}): Config {
+  const { surroundings } = options
+  const flags = readFlags(options.flags, text => completePath(text, surroundings.cwd, surroundings.home))
+  const file = options.file === null ? null : completePath(options.file, surroundings.cwd, surroundings.home)
+  const base = file === null ? surroundings.cwd : dirname(file)
+  const faults: Fault[] = []
+  const tree = file === null ? EMPTY_MAP : parseTree(readConfigFile(file, surroundings), faults)
+  const read = fileSchema(text => completePath(text, base, surroundings.home)).read(tree, '', faults)
+  if (read === null || faults.length > 0) throw new ConfigError(file ?? '', inOrder(faults))
+  const content = overrideFile(read.value, flags)
+  const networks = networksOf(content, flags, file, surroundings)
+  checkRules(content, networks, file, tree)
+  return deepFreeze(resolveDefaults(content, networks, base, surroundings))
+}
+
+function readConfigFile(file: string, surroundings: Surroundings): string {
+  try {
+    return surroundings.readFile(file)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new WaypostError('WAY_CONFIG_UNREADABLE', `Cannot read configuration "${file}": ${reason}`, { cause: error })
   }
-  readonly http: {
-    readonly listen: ListenAddress
-    /** The bearer token that writes need; null: there is none. From `http.tokenFile` or WAYPOST_TOKEN. */
-    readonly token: string | null
-    /** Absolute path, or null. */
-    readonly tokenFile: string | null
-    readonly maxWatchers: number
+}
+
+/** The networks of the file with the flags over them, or the one that flags alone describe. */
+function networksOf(
+  content: FileConfig,
+  flags: FlagValues,
+  file: string | null,
+  surroundings: Surroundings,
+): readonly FileNetwork[] {
+  const { manifests, serviceCidr } = flags
+  if (content.networks === null) {
+    if (file !== null && manifests === null) {
+      const reason = 'is missing: name a network with the manifests of its cluster, or start with --manifests'
+      throw new ConfigError(file, [{ path: 'networks', line: null, reason }])
+    }
+    return [defaultNetwork(manifests ?? resolve(surroundings.packageFolder, 'examples/kuard'), flags)]
   }
-  readonly routes: {
-    /** The `service.kubernetes.io/service-proxy-name` that names us, or null. */
-    readonly proxyName: string | null
+  if (content.networks.length > 1 && (manifests !== null || serviceCidr !== null)) {
+    const flag = manifests !== null ? '--manifests' : '--service-cidr'
+    const count = content.networks.length
+    throw new WaypostError(
+      'WAY_USAGE',
+      `Cannot use ${flag}: the configuration has ${count} networks and the flag names none`,
+    )
   }
-  /** Folder of the ledger and the last state. */
-  readonly data: string
-  readonly log: { readonly level: LogLevel }
+  return content.networks.map(network => {
+    const { cluster } = network
+    const source = { manifests: manifests ?? cluster.source.manifests }
+    return { ...network, cluster: { ...cluster, serviceCidr: serviceCidr ?? cluster.serviceCidr, source } }
+  })
+}
+
+function defaultNetwork(manifests: string, flags: FlagValues): FileNetwork {
+  const pool = poolPrefix.parse(DEFAULT_POOL)
+  if (!('value' in pool)) throw new TypeError(pool.reason)
+  const serviceCidr = flags.serviceCidr ?? pool.value
+  const cluster = { name: null, domain: 'cluster.local', serviceCidr, source: { manifests } }
+  return { name: 'default', prefix: null, sources: [], cluster }
+}
+
+function checkRules(
+  content: FileConfig,
+  networks: readonly FileNetwork[],
+  file: string | null,
+  tree: DocumentNode,
+): void {
+  const broken = [...networkFaults(networks), ...listenFaults(content.dns.listen, content.http.listen)]
+  if (broken.length === 0) return
+  if (file === null) throw new WaypostError('WAY_USAGE', `Cannot use the flags: ${broken.map(sentenceOf).join('; ')}`)
+  throw new ConfigError(file, inOrder(broken.map(rule => ({ ...rule, line: lineOfPath(tree, rule.path) }))))
+}
+
+function resolveDefaults(
+  content: FileConfig,
+  networks: readonly FileNetwork[],
+  base: string,
+  surroundings: Surroundings,
+): Config {
+  const { dns, http, pool } = content
+  const { workers, transport, zones, nsid, tcp } = dns
+  const usual = resolve(base, 'zones')
+  return {
+    networks: networks.map(nameCluster),
+    pool: { restMs: pool.rest, leaseMs: pool.lease },
+    dns: {
+      ...dns,
+      workers: workers === 'auto' ? Math.max(1, surroundings.cpus - 1) : workers,
+      transport: transport !== 'auto' ? transport : surroundings.platform === 'linux' ? 'batched' : 'portable',
+      zones: zones !== undefined ? zones : surroundings.isFolder(usual) ? usual : null,
+      nsid: nsid === undefined ? surroundings.hostname || null : nsid,
+      tcp: { idleMs: tcp.idle, maxConnections: tcp.maxConnections, maxBytesPerConnection: tcp.maxBytesPerConnection },
+    },
+    http: { ...http, token: readToken(http.tokenFile, surroundings) },
+    routes: content.routes,
+    data: content.data,
+    log: content.log,
+  }
+}
+
+function nameCluster(network: FileNetwork): NetworkConfig {
+  return { ...network, cluster: { ...network.cluster, name: network.cluster.name ?? network.name } }
+}
+
+/** RFC 6750 section 2.1 says which characters a bearer token has. */
+function readToken(tokenFile: string | null, surroundings: Surroundings): string | null {
+  const fromEnvironment = surroundings.env['WAYPOST_TOKEN'] ?? ''
+  const place = fromEnvironment !== '' || tokenFile === null ? 'WAYPOST_TOKEN' : `http.tokenFile "${tokenFile}"`
+  const token = place === 'WAYPOST_TOKEN' ? fromEnvironment : readConfigFile(tokenFile ?? '', surroundings).trim()
+  if (place === 'WAYPOST_TOKEN' && token === '') return null
+  if (/^[A-Za-z0-9._~+/-]+=*$/.test(token)) return token
+  const allowed = 'one line of letters, digits and -._~+/ with = at the end only'
+  throw new WaypostError('WAY_CONFIG_INVALID', `Cannot use the token of ${place}: it must be ${allowed}`)
+}
+
+/** An absolute path: `~` is the home folder, anything relative begins at `base`. */
+function completePath(text: string, base: string, home: string): string {
+  if (text === '~') return home
+  return text.startsWith('~/') ? resolve(home, text.slice(2)) : resolve(base, text)
+}
+
+function sentenceOf({ path, reason }: BrokenRule): string {
+  return `${path} ${reason}`
+}
+
+function inOrder(faults: readonly Fault[]): readonly Fault[] {
+  return faults.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0))
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value
+  for (const part of Object.values(value)) deepFreeze(part)
+  return Object.freeze(value)
 }

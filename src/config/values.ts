@@ -60,13 +60,15 @@ export function choice<const Word extends string>(words: readonly Word[]): Scala
   }
 }
 
-/** Either of two ways; the reason for refusing is the second one's. */
+/** Either of two ways. */
 export function either<A, B>(first: Scalar<A>, second: Scalar<B>): Scalar<A | B> {
   return {
     allowed: `${first.allowed} or ${second.allowed}`,
     parse: value => {
       const parsed = first.parse(value)
-      return 'value' in parsed ? parsed : second.parse(value)
+      if ('value' in parsed) return parsed
+      const other = second.parse(value)
+      return 'value' in other ? other : { reason: `${other.reason}, or ${first.allowed.replaceAll('`', '')}` }
     },
   }
 }

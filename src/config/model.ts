@@ -1,0 +1,76 @@
+/** What Waypost knows after its configuration was read. */
+import type { Prefix } from '../ip/prefix.ts'
+import type { LogLevel, PodRecords, Transport } from './dns.ts'
+import type { ListenAddress } from './values.ts'
+
+/** One network: who sees it, and the cluster whose Services it holds. Its number (view) is its index in the list. */
+export interface NetworkConfig {
+  readonly name: string
+  /** Sources inside it see this network; null: every source does (the only network, then). */
+  readonly prefix: Prefix | null
+  /** Further source prefixes that see this network. */
+  readonly sources: readonly Prefix[]
+  readonly cluster: {
+    readonly name: string
+    /** Lower-case, without the final dot. */
+    readonly domain: string
+    /** IPv6, /64 to /124, inside `prefix` when that is IPv6. */
+    readonly serviceCidr: Prefix
+    /** `manifests` is an absolute path; the folder need not exist. */
+    readonly source: { readonly manifests: string }
+  }
+}
+
+/** Everything, validated and frozen to the leaves. Paths are absolute, times in milliseconds unless said otherwise. */
+export interface Config {
+  readonly networks: readonly NetworkConfig[]
+  readonly pool: { readonly restMs: number; readonly leaseMs: number }
+  readonly dns: {
+    readonly listen: readonly ListenAddress[]
+    /** Seconds, 0 to 3600. */
+    readonly ttl: number
+    /** UDP worker threads; `auto` is already resolved. */
+    readonly workers: number
+    readonly transport: Transport
+    /** Folder of master files, or null when there is none. */
+    readonly zones: string | null
+    readonly pods: PodRecords
+    /** The largest UDP response in octets, 512 to 4096. */
+    readonly udpSize: number
+    /** RFC 5001 server identifier, null to answer none. */
+    readonly nsid: string | null
+    /** Texts of `version.bind` and `id.server` in class CH, null to refuse them. */
+    readonly chaos: { readonly version: string; readonly id: string } | null
+    readonly tcp: { readonly idleMs: number; readonly maxConnections: number; readonly maxBytesPerConnection: number }
+  }
+  readonly http: {
+    readonly listen: ListenAddress
+    /** The bearer token that writes need; null: there is none. From WAYPOST_TOKEN or `http.tokenFile`. */
+    readonly token: string | null
+    /** Absolute path, or null. */
+    readonly tokenFile: string | null
+    readonly maxWatchers: number
+  }
+  readonly routes: {
+    /** The `service.kubernetes.io/service-proxy-name` that names us, or null. */
+    readonly proxyName: string | null
+  }
+  /** Folder of the ledger and the last state. */
+  readonly data: string
+  readonly log: { readonly level: LogLevel }
+}
+
+/** What a configuration takes from the machine; the command line reads it, tests make it up. */
+export interface Surroundings {
+  readonly cwd: string
+  readonly home: string
+  readonly hostname: string
+  readonly platform: string
+  readonly cpus: number
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Folder of the package, which holds `examples/`. */
+  readonly packageFolder: string
+  /** The text of a file; throws when it cannot be read. */
+  readFile(path: string): string
+  isFolder(path: string): boolean
+}

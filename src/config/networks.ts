@@ -1,0 +1,85 @@
+/** Rules that hold between the networks of a configuration, and between its listeners. */
+import { containsPrefix, formatPrefix, type Prefix } from '../ip/prefix.ts'
+import type { FileNetwork } from './file.ts'
+import { formatListen, type ListenAddress } from './values.ts'
+
+/** A broken rule, with the path of the value that breaks it. */
+export interface BrokenRule {
+  readonly path: string
+  readonly reason: string
+}
+
+/** Zones that Waypost makes itself, so no cluster domain may be inside them. */
+const OWN_ZONES = ['flycast', 'arpa']
+
+/** Every rule that the networks break. */
+export function networkFaults(networks: readonly FileNetwork[]): BrokenRule[] {
+  return [...nameFaults(networks), ...sourceFaults(networks), ...networks.flatMap(clusterFaults)]
+}
+
+/** Listeners that would take each other's port. */
+export function listenFaults(dns: readonly ListenAddress[], http: ListenAddress): BrokenRule[] {
+  const faults: BrokenRule[] = []
+  const taken = new Map<string, string>()
+  const take = (path: string, listen: ListenAddress): void => {
+    const key = formatListen(listen)
+    const holder = taken.get(key)
+    if (holder === undefined || listen.port === 0) taken.set(key, path)
+    else faults.push({ path, reason: `"${key}" is taken by ${holder} already` })
+  }
+  dns.forEach((listen, i) => {
+    take(`dns.listen[${i}]`, listen)
+  })
+  take('http.listen', http)
+  return faults
+}
+
+function nameFaults(networks: readonly FileNetwork[]): BrokenRule[] {
+  const faults: BrokenRule[] = []
+  networks.forEach(({ name }, i) => {
+    const first = networks.findIndex(other => other.name === name)
+    if (first < i)
+      faults.push({ path: `networks[${i}].name`, reason: `"${name}" is the name of networks[${first}] already` })
+  })
+  return faults
+}
+
+/**
+ * Blocks may nest, because the longest one that holds a source wins; but the same block cannot lead to two networks,
+ * and "every source" only works for a network that is alone.
+ */
+function sourceFaults(networks: readonly FileNetwork[]): BrokenRule[] {
+  const faults: BrokenRule[] = []
+  const seen = new Map<string, string>()
+  const take = (path: string, prefix: Prefix): void => {
+    const key = formatPrefix(prefix)
+    const holder = seen.get(key)
+    if (holder === undefined) seen.set(key, path)
+    else faults.push({ path, reason: `"${key}" is ${holder} already; a source sees one network only` })
+  }
+  networks.forEach(({ prefix, sources }, i) => {
+    if (prefix !== null) take(`networks[${i}].prefix`, prefix)
+    else if (networks.length > 1) {
+      faults.push({ path: `networks[${i}].prefix`, reason: 'is missing; with several networks each needs its prefix' })
+    }
+    sources.forEach((source, j) => {
+      take(`networks[${i}].sources[${j}]`, source)
+    })
+  })
+  return faults
+}
+
+function clusterFaults({ prefix, cluster }: FileNetwork, i: number): BrokenRule[] {
+  const faults: BrokenRule[] = []
+  const { serviceCidr, domain } = cluster
+  if (prefix?.family === 'IPv6' && !containsPrefix(prefix, serviceCidr)) {
+    const reason = `"${formatPrefix(serviceCidr)}" must lie inside the network's prefix ${formatPrefix(prefix)}`
+    faults.push({ path: `networks[${i}].cluster.serviceCidr`, reason })
+  }
+  const own = OWN_ZONES.find(zone => domain === zone || domain.endsWith(`.${zone}`))
+  if (own !== undefined) {
+    const reason = `"${domain}" cannot be a cluster's zone: Waypost makes ${own} itself`
+    faults.push({ path: `networks[${i}].cluster.domain`, reason })
+  }
+  return faults
+}
