@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -329,6 +330,8 @@ static void open_flows(int count, const char *server, int port, bool tcp) {
     flow->fd = socket(address.ss_family, tcp ? SOCK_STREAM : SOCK_DGRAM, 0);
     setsockopt(flow->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
     if (tcp) setsockopt(flow->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    struct timeval patience = {.tv_sec = 2};
+    setsockopt(flow->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     if (flow->fd < 0 || connect(flow->fd, (struct sockaddr *)&address, length) != 0) { perror("load: connect"); exit(1); }
     flow->due = calloc(IDS, sizeof *flow->due);
     flow->asked = calloc(IDS, sizeof *flow->asked);
