@@ -1,0 +1,119 @@
+/**
+ * Names and RDATA of many endpoints, cut out of few large buffers: a typed array of more than 64 octets that owns its
+ * memory costs about 450 ns, a view into a shared buffer about 35. A view keeps its buffer alive: nodes are meant to be
+ * encoded into the name index and dropped. What is kept longer (reverse nodes, which several Services share) gets a
+ * packer of its own.
+ */
+import { familyOf } from '../ip/address.ts'
+import type { Name } from '../wire/name.ts'
+import { fitsBefore, hexDigit, MAX_DASHED, putDashed, putDecimal } from './labels.ts'
+
+const FIRST_BUFFER = 1 << 10
+const LARGEST_BUFFER = 1 << 16
+const SRV_HEAD = 6
+/** Octets of the longest reverse name: 32 nibbles and `ip6.arpa`. */
+const MAX_REVERSE = 74
+const IP6_ARPA = [3, 0x69, 0x70, 0x36, 4, 0x61, 0x72, 0x70, 0x61, 0]
+const IN_ADDR_ARPA = [7, 0x69, 0x6e, 0x2d, 0x61, 0x64, 0x64, 0x72, 4, 0x61, 0x72, 0x70, 0x61, 0]
+
+/** Hands out views. */
+export class Packer {
+  #bytes: Uint8Array = new Uint8Array(0)
+  #end = 0
+
+  /** `<hostname>.<base>`, or with the dashed address for a null hostname; null when it is longer than 255 octets. */
+  endpointName(hostname: string | null, bytes: Uint8Array, offset: number, base: Name): Name | null {
+    const out = this.#room(endpointRoom(hostname, base))
+    const end = putEndpointName(hostname, bytes, offset, base, out, this.#end)
+    return end < 0 ? null : (this.#cut(end) as Name)
+  }
+
+  /** RDATA of an SRV record (RFC 2782) with priority 0 whose target is the endpoint's name; null when that is too long. */
+  endpointSrv(
+    weight: number,
+    port: number,
+    hostname: string | null,
+    bytes: Uint8Array,
+    offset: number,
+    base: Name,
+  ): Uint8Array | null {
+    const out = this.#room(SRV_HEAD + endpointRoom(hostname, base))
+    const at = this.#end
+    const end = putEndpointName(hostname, bytes, offset, base, out, at + SRV_HEAD)
+    if (end < 0) return null
+    out[at] = 0
+    out[at + 1] = 0
+    out[at + 2] = weight >> 8
+    out[at + 3] = weight & 0xff
+    out[at + 4] = port >> 8
+    out[at + 5] = port & 0xff
+    return this.#cut(end)
+  }
+
+  /** The full reverse name of the address at `offset`. */
+  reverseName(bytes: Uint8Array, offset: number): Name {
+    const out = this.#room(MAX_REVERSE)
+    const put = familyOf(bytes, offset) === 'IPv6' ? putReverse6 : putReverse4
+    return this.#cut(put(bytes, offset, out, this.#end)) as Name
+  }
+
+  #room(octets: number): Uint8Array {
+    if (this.#end + octets > this.#bytes.length) {
+      this.#bytes = new Uint8Array(Math.min(Math.max(4 * this.#bytes.length, FIRST_BUFFER), LARGEST_BUFFER))
+      this.#end = 0
+    }
+    return this.#bytes
+  }
+
+  #cut(end: number): Uint8Array {
+    const start = this.#end
+    this.#end = end
+    return new Uint8Array(this.#bytes.buffer, start, end - start)
+  }
+}
+
+function endpointRoom(hostname: string | null, base: Name): number {
+  return 1 + (hostname === null ? MAX_DASHED : hostname.length) + base.length
+}
+
+function putEndpointName(
+  hostname: string | null,
+  bytes: Uint8Array,
+  offset: number,
+  base: Name,
+  out: Uint8Array,
+  at: number,
+): number {
+  let end = at + 1
+  if (hostname === null) end = putDashed(bytes, offset, out, end)
+  else for (let i = 0; i < hostname.length; i++) out[end++] = hostname.charCodeAt(i)
+  const length = end - at - 1
+  if (!fitsBefore(length, base)) return -1
+  out[at] = length
+  for (let i = 0; i < base.length; i++) out[end++] = base[i] as number
+  return end
+}
+
+function putReverse6(bytes: Uint8Array, offset: number, out: Uint8Array, at: number): number {
+  let end = at
+  for (let i = 15; i >= 0; i--) {
+    const octet = bytes[offset + i] as number
+    out[end++] = 1
+    out[end++] = hexDigit(octet & 15)
+    out[end++] = 1
+    out[end++] = hexDigit(octet >> 4)
+  }
+  for (let i = 0; i < IP6_ARPA.length; i++) out[end++] = IP6_ARPA[i] as number
+  return end
+}
+
+function putReverse4(bytes: Uint8Array, offset: number, out: Uint8Array, at: number): number {
+  let end = at
+  for (let i = 15; i >= 12; i--) {
+    const lengthAt = end
+    end = putDecimal(bytes[offset + i] as number, out, end + 1)
+    out[lengthAt] = end - lengthAt - 1
+  }
+  for (let i = 0; i < IN_ADDR_ARPA.length; i++) out[end++] = IN_ADDR_ARPA[i] as number
+  return end
+}
