@@ -1,0 +1,139 @@
+/**
+ * Every metric by name. Prometheus style: prefix `waypost_`, base units in the name, counters end in `_total`. The
+ * list is the documentation too: docs/metrics.md is held equal to it by a test.
+ */
+import type { Distribution, Labelled, MetricSources } from './sources.ts'
+
+/** One metric: what it is called and how it is read from the sources. */
+export type MetricDefinition =
+  | {
+      readonly type: 'counter' | 'gauge'
+      readonly name: string
+      readonly help: string
+      readonly labels: readonly string[]
+      read(sources: MetricSources): readonly Labelled[]
+    }
+  | {
+      readonly type: 'histogram'
+      readonly name: string
+      readonly help: string
+      readonly labels: readonly []
+      read(sources: MetricSources): Distribution
+    }
+
+/** What is read from the sources at a scrape. */
+export const METRICS: readonly MetricDefinition[] = [
+  counter('dns_queries_total', 'DNS queries by type.', ['transport', 'type'], s => s.dns().queries),
+  counter('dns_responses_total', 'DNS responses by response code.', ['transport', 'rcode'], s => s.dns().responses),
+  counter('dns_truncated_total', 'Responses cut to fit, with TC set.', ['transport'], s => s.dns().truncated),
+  counter('dns_dropped_total', 'Packets that got no response.', ['reason'], s => s.dns().dropped),
+  {
+    type: 'histogram',
+    name: 'waypost_dns_response_duration_seconds',
+    help: 'Time from the arrival of a query to its response.',
+    labels: [],
+    read: s => s.dns().duration,
+  },
+  counter('dns_batches_total', 'Receive calls that brought packets.', ['worker'], s => s.dns().batches),
+  counter('dns_batch_packets_total', 'Packets that these calls brought.', ['worker'], s => s.dns().packets),
+  gauge('dns_tcp_connections', 'Open TCP connections.', [], s => one(s.dns().tcpOpen)),
+  counter('dns_tcp_accepted_total', 'TCP connections taken.', [], s => one(s.dns().tcpAccepted)),
+  counter('dns_tcp_closed_total', 'TCP connections closed by us.', ['reason'], s => s.dns().tcpClosed),
+
+  gauge('index_names', 'Names in the index, every network counted.', [], s => one(s.index().names)),
+  gauge('index_zones', 'Zones in the index.', [], s => one(s.index().zones)),
+  gauge('index_arena_bytes', 'Size of the arena of answers.', [], s => one(s.index().arenaBytes)),
+  gauge('index_used_bytes', 'Bytes of the arena that are written.', [], s => one(s.index().usedBytes)),
+  gauge('index_garbage_bytes', 'Written bytes that nothing points to.', [], s => one(s.index().garbageBytes)),
+  gauge('index_slots', 'Slots of the hash table.', [], s => one(s.index().slots)),
+  gauge('index_used_slots', 'Slots that are taken.', [], s => one(s.index().usedSlots)),
+  gauge('index_generation', 'Number of the generation in use.', [], s => one(s.index().generation)),
+
+  gauge('pool_capacity_addresses', 'Addresses that the pool has.', ['network'], s =>
+    s.pools().map(pool => ({ labels: [pool.network], value: pool.capacity })),
+  ),
+  gauge('pool_claimed_addresses', 'Claims by state.', ['network', 'state'], s =>
+    s.pools().flatMap(pool => [
+      { labels: [pool.network, 'bound'], value: pool.bound },
+      { labels: [pool.network, 'reserved'], value: pool.reserved },
+      { labels: [pool.network, 'resting'], value: pool.resting },
+    ]),
+  ),
+  counter('pool_allocations_total', 'Claims by result.', ['network', 'result'], s =>
+    s.pools().flatMap(pool => [
+      { labels: [pool.network, 'made'], value: pool.allocations },
+      { labels: [pool.network, 'refused'], value: pool.refusals },
+    ]),
+  ),
+
+  perNetwork('source_synced', '1 when the source has given a complete state in this run.', n => (n.synced ? 1 : 0)),
+  perNetwork('source_age_seconds', 'Time since the source was last proven alive.', n => n.sourceAge),
+  gauge('source_problems', 'Faults of the input that a person must mend.', ['network', 'code'], s =>
+    s.networks().flatMap(n => n.problems.map(p => ({ labels: [n.network, ...p.labels], value: p.value }))),
+  ),
+  perNetwork(
+    'last_state_age_seconds',
+    'Age of the state from disk while it is served; 0: it is not.',
+    n => n.lastStateAge ?? 0,
+  ),
+  perNetwork('services', 'Services known.', n => n.services),
+  perNetwork('waiting_services', 'Services that have no address yet.', n => n.waiting),
+  perNetwork('reconcile_queue_keys', 'Keys that wait to be reconciled.', n => n.queue),
+
+  gauge('feed_version', 'Number of the last publish.', [], s => one(s.feed().version)),
+  gauge('feed_watchers', 'Open watch streams.', [], s => one(s.feed().watchers)),
+  gauge('feed_watcher_limit', 'Watch streams that are allowed.', [], s => one(s.feed().watcherLimit)),
+  gauge('feed_lag_publishes', 'Publishes that the slowest watcher is behind.', [], s => one(s.feed().lag)),
+  counter('feed_lines_total', 'Lines sent to watchers.', [], s => one(s.feed().lines)),
+  counter('feed_sent_bytes_total', 'Bytes sent to watchers.', [], s => one(s.feed().bytes)),
+  counter('feed_closed_total', 'Watch streams closed by us.', ['reason'], s => s.feed().closed),
+
+  gauge('zone_files', 'Master files by state.', ['state'], s => [
+    { labels: ['served'], value: s.zones().loaded },
+    { labels: ['faulty'], value: s.zones().faulty },
+  ]),
+]
+
+/** Buckets of {@link RECONCILE_DURATION} in seconds. */
+export const RECONCILE_BUCKETS: readonly number[] = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3]
+
+/** Observed while it happens, not collected: the time of one reconcile step. */
+export const RECONCILE_DURATION: { readonly name: string; readonly help: string } = {
+  name: 'waypost_reconcile_duration_seconds',
+  help: 'Time from taking keys off the queue to the publish of their last one.',
+}
+
+/** Always 1; its labels say what runs. */
+export const BUILD_INFO: { readonly name: string; readonly help: string; readonly labels: readonly string[] } = {
+  name: 'waypost_build_info',
+  help: 'Version of Waypost and of Node.js.',
+  labels: ['version', 'node'],
+}
+
+type Read = (sources: MetricSources) => readonly Labelled[]
+
+function counter(name: string, help: string, labels: readonly string[], read: Read): MetricDefinition {
+  return { type: 'counter', name: `waypost_${name}`, help, labels, read }
+}
+
+function gauge(name: string, help: string, labels: readonly string[], read: Read): MetricDefinition {
+  return { type: 'gauge', name: `waypost_${name}`, help, labels, read }
+}
+
+/** A gauge with one value a network; null leaves the network out. */
+function perNetwork(
+  name: string,
+  help: string,
+  value: (network: ReturnType<MetricSources['networks']>[number]) => number | null,
+): MetricDefinition {
+  return gauge(name, help, ['network'], sources =>
+    sources.networks().flatMap(network => {
+      const figure = value(network)
+      return figure === null ? [] : [{ labels: [network.network], value: figure }]
+    }),
+  )
+}
+
+function one(value: number): readonly Labelled[] {
+  return [{ labels: [], value }]
+}

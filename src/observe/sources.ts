@@ -1,0 +1,111 @@
+/**
+ * Where the figures on the metrics page come from. Whoever owns a part hands in a function; it is called at every
+ * scrape and gives plain numbers, so nothing is counted twice and nothing is paid for between scrapes.
+ */
+
+/** A count with the values of its labels, in the order in which the metric names them. */
+export interface Labelled {
+  readonly labels: readonly string[]
+  readonly value: number
+}
+
+/** A histogram as the data plane counts it. */
+export interface Distribution {
+  /** Upper bounds of the buckets in the metric's unit, ascending; one more count than bounds (the last is unbounded). */
+  readonly bounds: readonly number[]
+  /** How many values fell into each bucket (not cumulative). */
+  readonly counts: readonly number[]
+  readonly sum: number
+}
+
+/** The data plane, summed over its threads. */
+export interface DnsFigures {
+  /** transport, type */
+  readonly queries: readonly Labelled[]
+  /** transport, rcode */
+  readonly responses: readonly Labelled[]
+  /** transport */
+  readonly truncated: readonly Labelled[]
+  /** reason */
+  readonly dropped: readonly Labelled[]
+  /** Seconds from the arrival of a batch to its answers. */
+  readonly duration: Distribution
+  /** worker */
+  readonly batches: readonly Labelled[]
+  /** worker */
+  readonly packets: readonly Labelled[]
+  readonly tcpOpen: number
+  readonly tcpAccepted: number
+  /** reason */
+  readonly tcpClosed: readonly Labelled[]
+}
+
+/** The name index. */
+export interface IndexFigures {
+  readonly names: number
+  readonly zones: number
+  readonly arenaBytes: number
+  readonly usedBytes: number
+  readonly garbageBytes: number
+  readonly slots: number
+  readonly usedSlots: number
+  readonly generation: number
+}
+
+/** The pool of one network. */
+export interface PoolFigures {
+  readonly network: string
+  readonly capacity: number
+  readonly bound: number
+  readonly reserved: number
+  readonly resting: number
+  /** Claims made and refused since the start. */
+  readonly allocations: number
+  readonly refusals: number
+}
+
+/** One network's source and the work it causes. */
+export interface NetworkFigures {
+  readonly network: string
+  readonly synced: boolean
+  /** Seconds since the source was last proven alive; null: never. */
+  readonly sourceAge: number | null
+  /** How old the state on disk was, in seconds, while it is served in place of the source's; else null. */
+  readonly lastStateAge: number | null
+  /** code */
+  readonly problems: readonly Labelled[]
+  readonly services: number
+  /** Services without an address, for whatever reason. */
+  readonly waiting: number
+  /** Keys that wait to be reconciled. */
+  readonly queue: number
+}
+
+/** The route feed. */
+export interface FeedFigures {
+  readonly version: number
+  readonly watchers: number
+  readonly watcherLimit: number
+  /** Publishes that the slowest watcher is behind. */
+  readonly lag: number
+  readonly lines: number
+  readonly bytes: number
+  /** reason */
+  readonly closed: readonly Labelled[]
+}
+
+/** Master files. */
+export interface ZoneFigures {
+  readonly loaded: number
+  readonly faulty: number
+}
+
+/** Everything that is collected at a scrape. */
+export interface MetricSources {
+  dns(): DnsFigures
+  index(): IndexFigures
+  pools(): readonly PoolFigures[]
+  networks(): readonly NetworkFigures[]
+  feed(): FeedFigures
+  zones(): ZoneFigures
+}

@@ -1,0 +1,329 @@
+import { describe, expect, it } from 'vitest'
+import { type Config, ConfigError, type Flags, loadChange, loadConfig, type Surroundings } from '#src/config.ts'
+import { WaypostError } from '#src/errors.ts'
+import { formatPrefix } from '#src/ip/prefix.ts'
+import { fakeSurroundings } from '#support/surroundings.ts'
+
+const CONTRACT = `
+networks:
+  - name: personal
+    prefix: fdaa:0:48c8::/48
+    cluster:
+      name: hello
+      domain: cluster.local
+      serviceCidr: fdaa:0:48c8:0:1::/112
+      source: { manifests: ./examples/kuard }
+pool: { rest: 10m, lease: 90s }
+dns:  { listen: ["[::1]:1053"], ttl: 5, workers: auto, zones: ./zones, pods: insecure }
+http: { listen: "[::1]:8053" }
+data: ./data
+`
+const NETWORK = 'networks: [{ name: a, cluster: { source: { manifests: m } } }]\n'
+
+function load(text: string, flags: Flags = {}, other: Partial<Surroundings> = {}): Config {
+  return loadConfig({
+    file: '/etc/waypost/w.yaml',
+    flags,
+    surroundings: fakeSurroundings({ '/etc/waypost/w.yaml': text }, other),
+  })
+}
+
+function loadFlags(flags: Flags, surroundings: Surroundings = fakeSurroundings()): Config {
+  return loadConfig({ file: null, flags, surroundings })
+}
+
+/** The faults of a configuration as `path (line): reason`. */
+function faultsOf(text: string, flags: Flags = {}): string[] {
+  try {
+    load(text, flags)
+  } catch (error) {
+    if (error instanceof ConfigError)
+      return error.faults.map(({ path, line, reason }) => `${path} (${line}): ${reason}`)
+    throw error
+  }
+  return []
+}
+
+function errorOf(run: () => unknown): { code: string; message: string } {
+  try {
+    run()
+  } catch (error) {
+    if (error instanceof WaypostError) return { code: error.code, message: error.message }
+    throw error
+  }
+  throw new Error('nothing was thrown')
+}
+
+describe('the configuration file', () => {
+  it('of the contract is read as it is meant', () => {
+    const config = load(CONTRACT)
+    const network = config.networks[0]
+    expect(network?.name).toBe('personal')
+    expect(network?.prefix && formatPrefix(network.prefix)).toBe('fdaa:0:48c8::/48')
+    expect(network?.cluster).toMatchObject({
+      name: 'hello',
+      domain: 'cluster.local',
+      source: { manifests: '/etc/waypost/examples/kuard' },
+    })
+    expect(config.pool).toEqual({ restMs: 600_000, leaseMs: 90_000 })
+    expect(config.dns).toMatchObject({
+      listen: [{ address: '::1', port: 1053 }],
+      ttl: 5,
+      workers: 3,
+      zones: '/etc/waypost/zones',
+      pods: 'insecure',
+    })
+    expect(config.http.listen).toEqual({ address: '::1', port: 8053 })
+    expect(config.data).toBe('/etc/waypost/data')
+  })
+
+  it('has every fault reported at once, each with its path and line', () => {
+    const faults = faultsOf(`networks:
+  - name: A
+    prefix: fdaa:0:48c8::1/48
+    cluster:
+      domian: cluster.local
+      source: { manifests: m }
+pool: { rest: 10q }
+dns:
+  ttl: 3601
+  listen: ["::1:1053", "[::1]:53"]
+`)
+    expect(faults).toEqual([
+      'networks[0].name (2): "A" must be 1 to 63 lower-case letters, digits and inner hyphens',
+      'networks[0].prefix (3): "fdaa:0:48c8::1/48" is no prefix: it has bits set behind its length; the block is fdaa:0:48c8::/48',
+      'networks[0].cluster.domian (5): is no known key (did you mean "domain"?)',
+      'pool.rest (7): "10q" must be a duration such as 10m, 90s or 1h30m',
+      'dns.ttl (9): 3601 must be a whole number from 0 to 3600',
+      'dns.listen[0] (10): "::1:1053" must be an address and a port such as [::1]:1053 or 127.0.0.1:1053',
+    ])
+  })
+
+  it('that is no YAML is refused with the line', () => {
+    expect(faultsOf(`${NETWORK}dns: { listen: [::1]:53 }\n`)[0]).toMatch(/^ \(2\): is no YAML/)
+  })
+
+  it('refuses a key that is written twice', () => {
+    expect(faultsOf(`${NETWORK}data: a\ndata: b\n`)[0]).toMatch(/^ \(3\): is no YAML: .*unique/)
+  })
+
+  it('may leave out every section, and may leave one empty', () => {
+    expect(load(`${NETWORK}dns:\n`)).toEqual(load(NETWORK))
+  })
+
+  it('must name a network unless a flag names manifests', () => {
+    expect(faultsOf('data: d')[0]).toMatch(/^networks \(null\): is missing/)
+    expect(faultsOf('')[0]).toMatch(/^networks \(null\): is missing/)
+    expect(load('data: d', { manifests: 'm' }).networks[0]?.cluster.source.manifests).toBe('/work/m')
+  })
+
+  it('cannot name the Kubernetes API as a source yet, and says so', () => {
+    const text = 'networks: [{ name: a, cluster: { source: { kubernetes: { context: x } } } }]'
+    expect(faultsOf(text)).toEqual([
+      'networks[0].cluster.source.kubernetes (1): is not available in this version; use { manifests: FOLDER }',
+    ])
+  })
+
+  it('that cannot be read is its own error', () => {
+    const error = errorOf(() => loadConfig({ file: 'x.yaml', flags: {}, surroundings: fakeSurroundings() }))
+    expect(error).toEqual({ code: 'WAY_CONFIG_UNREADABLE', message: expect.stringContaining('"/work/x.yaml"') })
+  })
+
+  it('takes ~ for the home folder', () => {
+    expect(load(`${NETWORK}data: ~/state`).data).toBe('/home/user/state')
+  })
+
+  it('survives aliases that multiply', () => {
+    const levels = Array.from(
+      { length: 12 },
+      (_, i) => `x${i}: &x${i} [${i === 0 ? '1' : `*x${i - 1}, *x${i - 1}, *x${i - 1}, *x${i - 1}`}]`,
+    )
+    expect(faultsOf(levels.join('\n'))[0]).toContain('more values')
+  })
+
+  it('is frozen to its leaves', () => {
+    const config = load(CONTRACT)
+    expect(
+      Object.isFrozen(config) && Object.isFrozen(config.dns.tcp) && Object.isFrozen(config.networks[0]?.cluster),
+    ).toBe(true)
+  })
+})
+
+describe('networks', () => {
+  const two = (first: string, second: string) => `networks:
+  - { name: a, ${first} }
+  - { name: b, ${second} }
+`
+  const cluster = (cidr: string, domain = 'cluster.local') =>
+    `cluster: { domain: ${domain}, serviceCidr: "${cidr}", source: { manifests: m } }`
+
+  it('need a prefix each as soon as there are two', () => {
+    const faults = faultsOf(two(cluster('fdaa::/112'), `prefix: "fdab::/48", ${cluster('fdab::/112')}`))
+    expect(faults).toEqual(['networks[0].prefix (2): is missing; with several networks each needs its prefix'])
+  })
+
+  it('may nest but never share a block', () => {
+    const nested = two(
+      `prefix: "fdaa::/16", ${cluster('fdaa::/112')}`,
+      `prefix: "fdaa:1::/32", ${cluster('fdaa:1::/112')}`,
+    )
+    expect(load(nested).networks).toHaveLength(2)
+    const shared = two(
+      `prefix: "fdaa::/16", ${cluster('fdaa::/112')}`,
+      `prefix: "fdab::/16", sources: ["fdaa::/16"], ${cluster('fdab::/112')}`,
+    )
+    expect(faultsOf(shared)).toEqual([
+      'networks[1].sources[0] (3): "fdaa::/16" is networks[0].prefix already; a source sees one network only',
+    ])
+  })
+
+  it('have names of their own', () => {
+    const same = `networks:\n  - { name: a, prefix: "fdaa::/48", ${cluster('fdaa::/112')} }\n  - { name: a, prefix: "fdab::/48", ${cluster('fdab::/112')} }\n`
+    expect(faultsOf(same)).toEqual(['networks[1].name (3): "a" is the name of networks[0] already'])
+  })
+
+  it('hold their pool', () => {
+    const outside = `networks: [{ name: a, prefix: "fdaa::/48", ${cluster('fdab::/112')} }]`
+    expect(faultsOf(outside)).toEqual([
+      'networks[0].cluster.serviceCidr (1): "fdab::/112" must lie inside the network\'s prefix fdaa::/48',
+    ])
+  })
+
+  it.each(['flycast', 'x.flycast', 'ip6.arpa'])('cannot take %s for their domain', domain => {
+    expect(faultsOf(`networks: [{ name: a, ${cluster('fdaa::/112', domain)} }]`)[0]).toContain('Waypost makes')
+  })
+})
+
+describe('flags', () => {
+  it('alone describe one network that every source sees', () => {
+    const config = loadFlags({})
+    expect(config.networks).toHaveLength(1)
+    expect(config.networks[0]).toMatchObject({ name: 'default', prefix: null, sources: [] })
+    expect(config.networks[0] && formatPrefix(config.networks[0].cluster.serviceCidr)).toBe('fdaa:0:48c8:0:1::/112')
+    expect(config.networks[0]?.cluster.source.manifests).toBe('/package/examples/kuard')
+    expect(config.dns).toMatchObject({
+      ttl: 5,
+      pods: 'insecure',
+      zones: null,
+      listen: [{ address: '::1', port: 1053 }],
+    })
+    expect(config.http).toMatchObject({ listen: { address: '::1', port: 8053 }, token: null })
+    expect(config.data).toBe('/work/data')
+  })
+
+  it('find ./zones when it is there', () => {
+    expect(loadFlags({}, fakeSurroundings({ '/work/zones/': '' })).dns.zones).toBe('/work/zones')
+  })
+
+  it('override the file; their paths begin at the working folder', () => {
+    const config = load(CONTRACT, {
+      manifests: 'm',
+      serviceCidr: 'fdaa:0:48c8:0:2::/112',
+      rest: '5s',
+      zones: 'z',
+      data: 'd',
+      dns: ['[::1]:5301', '127.0.0.1:5301'],
+      http: '[::1]:0',
+      workers: '2',
+      transport: 'portable',
+      proxyName: 'fly',
+      logLevel: 'debug',
+    })
+    expect(config.networks[0]?.cluster.source.manifests).toBe('/work/m')
+    expect(config.networks[0] && formatPrefix(config.networks[0].cluster.serviceCidr)).toBe('fdaa:0:48c8:0:2::/112')
+    expect(config.pool.restMs).toBe(5000)
+    expect(config.dns).toMatchObject({ zones: '/work/z', workers: 2, transport: 'portable' })
+    expect(config.dns.listen).toHaveLength(2)
+    expect(config).toMatchObject({
+      data: '/work/d',
+      routes: { proxyName: 'fly' },
+      log: { level: 'debug' },
+      http: { listen: { port: 0 } },
+    })
+  })
+
+  it('that are wrong are all named, as a usage error', () => {
+    const error = errorOf(() => loadFlags({ rest: '10q', dns: ['[::1]:1', 'x'], serviceCidr: 'fdaa::1/112' }))
+    expect(error.code).toBe('WAY_USAGE')
+    expect(error.message).toContain(
+      '--service-cidr "fdaa::1/112" is no prefix: it has bits set behind its length; the block is fdaa::/112',
+    )
+    expect(error.message).toContain('--rest "10q"')
+    expect(error.message).toContain('--dns "x"')
+  })
+
+  it('cannot choose among several networks', () => {
+    const text = `networks:
+  - { name: a, prefix: "fdaa::/48", cluster: { serviceCidr: "fdaa::/112", source: { manifests: m } } }
+  - { name: b, prefix: "fdab::/48", cluster: { serviceCidr: "fdab::/112", source: { manifests: m } } }
+`
+    expect(errorOf(() => load(text, { manifests: 'm' })).code).toBe('WAY_USAGE')
+  })
+
+  it('cannot give one port to DNS and HTTP', () => {
+    expect(errorOf(() => loadFlags({ dns: ['[::1]:8053'] })).code).toBe('WAY_USAGE')
+    expect(loadFlags({ dns: ['[::1]:0'], http: '[::1]:0' }).http.listen.port).toBe(0)
+  })
+})
+
+describe('defaults of the machine', () => {
+  it.each([
+    [1, 1],
+    [2, 1],
+    [8, 7],
+  ])('%d cores give %d workers', (cpus, workers) => {
+    expect(loadFlags({}, fakeSurroundings({}, { cpus })).dns.workers).toBe(workers)
+  })
+
+  it('the batched transport is the default on Linux only', () => {
+    expect(loadFlags({}).dns.transport).toBe('batched')
+    expect(loadFlags({}, fakeSurroundings({}, { platform: 'darwin' })).dns.transport).toBe('portable')
+  })
+
+  it('the name of the machine is the NSID unless the file says otherwise', () => {
+    expect(loadFlags({}).dns.nsid).toBe('machine')
+    expect(load(`${NETWORK}dns: { nsid: null }`).dns.nsid).toBeNull()
+  })
+})
+
+describe('the token', () => {
+  const withFile = `${NETWORK}http: { tokenFile: token }`
+
+  it('comes from the environment first, then from the file', () => {
+    const files = { '/w.yaml': withFile, '/token': 'from-file\n' }
+    const read = (env: Record<string, string>) =>
+      loadConfig({ file: '/w.yaml', flags: {}, surroundings: fakeSurroundings(files, { env }) }).http.token
+    expect(read({ WAYPOST_TOKEN: 'from-env' })).toBe('from-env')
+    expect(read({})).toBe('from-file')
+  })
+
+  it('that no client could send is refused without being shown', () => {
+    const error = errorOf(() => loadFlags({}, fakeSurroundings({}, { env: { WAYPOST_TOKEN: 'two words' } })))
+    expect(error.code).toBe('WAY_CONFIG_INVALID')
+    expect(error.message).not.toContain('two words')
+  })
+})
+
+describe('a changed configuration', () => {
+  it('tells what takes effect at once from what waits for a restart', () => {
+    const after = load(
+      CONTRACT.replace('ttl: 5', 'ttl: 9').replace('rest: 10m', 'rest: 11m').replace('"[::1]:8053"', '"[::1]:8054"'),
+    )
+    expect(loadChange(load(CONTRACT), after)).toEqual({
+      reloadable: ['dns.ttl'],
+      fixed: ['http.listen.port', 'pool.rest'],
+    })
+  })
+
+  it('is none when only the writing differs', () => {
+    expect(loadChange(load(CONTRACT), load(CONTRACT.replace('rest: 10m', 'rest: 600s')))).toEqual({
+      reloadable: [],
+      fixed: [],
+    })
+  })
+
+  it('names a network whose prefix changed', () => {
+    const after = load(CONTRACT.replace('prefix: fdaa:0:48c8::/48', 'prefix: fdaa:0::/32'))
+    expect(loadChange(load(CONTRACT), after)).toEqual({ reloadable: [], fixed: ['networks[0].prefix'] })
+  })
+})

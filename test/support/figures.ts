@@ -1,0 +1,55 @@
+/** Figures of a server that has done a little of everything. */
+import type { MetricSources } from '#src/observe/sources.ts'
+
+/** The same figures at every call. */
+export function fakeFigures(): MetricSources {
+  return {
+    dns: () => ({
+      queries: [{ labels: ['udp', 'AAAA'], value: 3 }],
+      responses: [{ labels: ['udp', 'NOERROR'], value: 3 }],
+      truncated: [{ labels: ['udp'], value: 1 }],
+      dropped: [{ labels: ['short'], value: 1 }],
+      duration: { bounds: [0.001, 0.01], counts: [5, 2, 1], sum: 0.5 },
+      batches: [{ labels: ['0'], value: 2 }],
+      packets: [{ labels: ['0'], value: 3 }],
+      tcpOpen: 1,
+      tcpAccepted: 2,
+      tcpClosed: [{ labels: ['idle'], value: 1 }],
+    }),
+    index: () => ({
+      names: 10,
+      zones: 3,
+      arenaBytes: 4096,
+      usedBytes: 1024,
+      garbageBytes: 128,
+      slots: 64,
+      usedSlots: 10,
+      generation: 1,
+    }),
+    pools: () => [
+      { network: 'default', capacity: 65_534, bound: 4, reserved: 0, resting: 2, allocations: 6, refusals: 0 },
+    ],
+    networks: () => [
+      {
+        network: 'default',
+        synced: true,
+        sourceAge: 0.5,
+        lastStateAge: null,
+        problems: [{ labels: ['WAY_MANIFEST_PARSE'], value: 1 }],
+        services: 4,
+        waiting: 0,
+        queue: 0,
+      },
+    ],
+    feed: () => ({
+      version: 7,
+      watchers: 1,
+      watcherLimit: 4096,
+      lag: 0,
+      lines: 20,
+      bytes: 2000,
+      closed: [{ labels: ['slow'], value: 0 }],
+    }),
+    zones: () => ({ loaded: 5, faulty: 0 }),
+  }
+}
