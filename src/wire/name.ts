@@ -2,6 +2,7 @@
  * Domain names in wire form (RFC 1035 section 3.1), uncompressed, root octet included, case as it was written.
  * A name that is compared or looked up is a {@link NameKey}: a type of its own, so that a case error does not compile.
  */
+import { escapedOctet, escapeLength } from './character-string.ts'
 
 declare const nameBrand: unique symbol
 declare const keyBrand: unique symbol
@@ -23,6 +24,12 @@ export class NameError extends Error {
   override readonly name: string = 'NameError'
 }
 
+/** What has a meaning of its own in a master file (RFC 1035 section 5.1). */
+const SPECIAL = new Set(Array.from('.\\";@$()', character => character.charCodeAt(0)))
+
+/** Where {@link parseName} collects a name; longer ones are refused before they are written. */
+const SCRATCH = new Uint8Array(MAX_NAME + 1)
+
 /**
  * Parses presentation format (RFC 1035 section 5.1: `\.`, `\DDD`, `@` is not special here). A text without a final dot
  * is completed with `origin`, the root by default.
@@ -31,34 +38,29 @@ export class NameError extends Error {
  */
 export function parseName(text: string, origin: Name = ROOT): Name {
   if (text === '.') return ROOT
-  const octets: number[] = []
-  let lengthAt = 0
-  octets.push(0)
-  let i = 0
-  let absolute = false
-  for (; i < text.length; i++) {
+  let length = 1
+  let labelAt = 0
+  for (let i = 0; i < text.length; i++) {
     let octet = text.charCodeAt(i)
     if (octet === 0x2e) {
-      closeLabel(text, octets, lengthAt)
-      absolute = i === text.length - 1
-      if (absolute) break
-      lengthAt = octets.length
-      octets.push(0)
+      closeLabel(text, labelAt, length)
+      if (i === text.length - 1) return finishName(text, length, ROOT)
+      labelAt = length++
       continue
     }
-    if (octet === 0x5c) [octet, i] = parseEscape(text, i)
+    if (octet === 0x5c) {
+      octet = readEscape(text, i + 1)
+      i += escapeLength(text, i + 1)
+    }
     if (octet > 0xff) throw new NameError(`Cannot parse name "${text}": it has a character outside of Latin-1`)
-    octets.push(octet)
+    if (length >= MAX_NAME) throw new NameError(`Cannot parse name "${text}": it is longer than 255 octets`)
+    SCRATCH[length++] = octet
   }
-  if (!absolute) closeLabel(text, octets, lengthAt)
-  const name = new Uint8Array(octets.length + (absolute ? 1 : origin.length))
-  name.set(octets)
-  if (!absolute) name.set(origin, octets.length)
-  if (name.length > MAX_NAME) throw new NameError(`Cannot parse name "${text}": it is longer than 255 octets`)
-  return name as Name
+  closeLabel(text, labelAt, length)
+  return finishName(text, length, origin)
 }
 
-/** Presentation format with the final dot; octets outside of printable ASCII, dots and backslashes are escaped. */
+/** Presentation format with the final dot; octets outside of printable ASCII and special characters are escaped. */
 export function formatName(name: Uint8Array, offset = 0): string {
   let text = ''
   let i = offset
@@ -143,28 +145,33 @@ export function foldOctet(octet: number): number {
   return octet >= 0x41 && octet <= 0x5a ? octet + 0x20 : octet
 }
 
-function closeLabel(text: string, octets: number[], lengthAt: number): void {
-  const length = octets.length - lengthAt - 1
+function closeLabel(text: string, labelAt: number, end: number): void {
+  const length = end - labelAt - 1
   if (length === 0) throw new NameError(`Cannot parse name "${text}": it has an empty label`)
   if (length > 63) throw new NameError(`Cannot parse name "${text}": a label is longer than 63 octets`)
-  octets[lengthAt] = length
+  SCRATCH[labelAt] = length
 }
 
-function parseEscape(text: string, at: number): [octet: number, last: number] {
-  const digits = /^[0-9]{3}/.exec(text.slice(at + 1, at + 4))
-  if (digits !== null) {
-    const octet = Number(digits[0])
-    if (octet > 255) throw new NameError(`Cannot parse name "${text}": \\${digits[0]} is larger than 255`)
-    return [octet, at + 3]
+function finishName(text: string, length: number, suffix: Name): Name {
+  if (length + suffix.length > MAX_NAME) {
+    throw new NameError(`Cannot parse name "${text}": it is longer than 255 octets`)
   }
-  if (at + 1 >= text.length) throw new NameError(`Cannot parse name "${text}": it ends in a backslash`)
-  return [text.charCodeAt(at + 1), at + 1]
+  const name = new Uint8Array(length + suffix.length)
+  for (let i = 0; i < length; i++) name[i] = SCRATCH[i] as number
+  name.set(suffix, length)
+  return name as Name
+}
+
+function readEscape(text: string, at: number): number {
+  try {
+    return escapedOctet(text, at)
+  } catch (error) {
+    throw new NameError(`Cannot parse name "${text}": ${(error as Error).message}`)
+  }
 }
 
 function formatOctet(octet: number): string {
-  if (octet === 0x2e || octet === 0x5c || octet === 0x22 || octet === 0x3b || octet === 0x40 || octet === 0x24) {
-    return `\\${String.fromCharCode(octet)}`
-  }
+  if (SPECIAL.has(octet)) return `\\${String.fromCharCode(octet)}`
   if (octet > 0x20 && octet < 0x7f) return String.fromCharCode(octet)
   return `\\${String(octet).padStart(3, '0')}`
 }

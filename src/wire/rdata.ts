@@ -25,10 +25,13 @@ export function nameRdata(name: Name): Uint8Array {
 /** RDATA of SRV (RFC 2782); each number has 16 bits. The target is never compressed. */
 export function srvRdata(priority: number, weight: number, port: number, target: Name): Uint8Array {
   const rdata = new Uint8Array(6 + target.length)
-  const view = new DataView(rdata.buffer)
-  view.setUint16(0, priority)
-  view.setUint16(2, weight)
-  view.setUint16(4, port)
+  // Octet by octet: a DataView would move the small array out of V8's young heap.
+  rdata[0] = priority >> 8
+  rdata[1] = priority
+  rdata[2] = weight >> 8
+  rdata[3] = weight
+  rdata[4] = port >> 8
+  rdata[5] = port
   rdata.set(target, 6)
   return rdata
 }

@@ -12,9 +12,12 @@ export const TYPE: {
   readonly TXT: 16
   readonly AAAA: 28
   readonly SRV: 33
+  readonly NAPTR: 35
   readonly DNAME: 39
   readonly OPT: 41
   readonly DS: 43
+  readonly SSHFP: 44
+  readonly TLSA: 52
   readonly SVCB: 64
   readonly HTTPS: 65
   readonly IXFR: 251
@@ -32,9 +35,12 @@ export const TYPE: {
   TXT: 16,
   AAAA: 28,
   SRV: 33,
+  NAPTR: 35,
   DNAME: 39,
   OPT: 41,
   DS: 43,
+  SSHFP: 44,
+  TLSA: 52,
   SVCB: 64,
   HTTPS: 65,
   IXFR: 251,
