@@ -1,0 +1,258 @@
+/**
+ * What the data plane counts: one block of float64 cells for each thread in shared memory. Only its own thread writes a
+ * block, with plain additions; the control thread reads all of them at a scrape. Nothing is locked and nothing is sent.
+ *
+ * ```
+ *   memory   ┌─────────────── block 0 ───────────────┬─── block 1 ─── …
+ *            │ queries │ responses │ … │ TCP │ padding│
+ *            └─────────┴───────────┴───┴─────┴────────┘
+ *   queries and responses: one row for each transport, one cell for each type or response code
+ * ```
+ *
+ * A double holds whole numbers up to 2^53, and its store is never torn on the platforms that Node runs on.
+ */
+import { RCODE, TYPE, typeName } from '../wire/record-type.ts'
+
+/** Transport labels, in the order of the transport numbers. */
+const TRANSPORTS: readonly string[] = ['udp', 'tcp']
+
+/** Types that are counted by name; everything else is `other`. */
+const COUNTED_TYPES: readonly number[] = [
+  TYPE.A,
+  TYPE.AAAA,
+  TYPE.SRV,
+  TYPE.PTR,
+  TYPE.CNAME,
+  TYPE.TXT,
+  TYPE.NS,
+  TYPE.SOA,
+  TYPE.MX,
+  TYPE.SVCB,
+  TYPE.HTTPS,
+  TYPE.DS,
+  TYPE.ANY,
+]
+const TYPE_CELLS = COUNTED_TYPES.length + 1
+
+/** YXDOMAIN (RFC 6672 section 2.2) is the one that is neither in the header's usual six nor extended. */
+const COUNTED_RCODES: readonly [rcode: number, name: string][] = [
+  [RCODE.NOERROR, 'NOERROR'],
+  [RCODE.FORMERR, 'FORMERR'],
+  [RCODE.SERVFAIL, 'SERVFAIL'],
+  [RCODE.NXDOMAIN, 'NXDOMAIN'],
+  [RCODE.NOTIMP, 'NOTIMP'],
+  [RCODE.REFUSED, 'REFUSED'],
+  [6, 'YXDOMAIN'],
+  [RCODE.BADVERS, 'BADVERS'],
+]
+const RCODE_CELLS = 17
+
+/** What an answer was, beyond its response code. */
+const ANSWER_KINDS = ['hit', 'nodata', 'nxdomain', 'referral', 'cname', 'synthesized'] as const
+const DROP_REASONS = ['short', 'response', 'oversized', 'source', 'send', 'fault'] as const
+const CLOSE_REASONS = ['peer', 'idle', 'connections', 'bytes', 'error', 'stop'] as const
+
+/** Buckets of the service time: up to 2^8 ns, 2^9 ns … 2^20 ns, and longer. */
+const DURATION_FIRST_BITS = 8
+const DURATION_CELLS = 14
+
+/** First cell of each group. Transports add to the cells from `receivedPackets` on, except `answers`. */
+export const CELL = layOut({
+  /** Queries whose question could be read: transport × type. */
+  queries: TRANSPORTS.length * TYPE_CELLS,
+  /** Replies: transport × extended response code (0…16). */
+  responses: TRANSPORTS.length * RCODE_CELLS,
+  /** Replies with TC set: transport. */
+  truncated: TRANSPORTS.length,
+  /** Replies by {@link ANSWER_KINDS}. */
+  answers: ANSWER_KINDS.length,
+  /** Messages that got no reply, by {@link DROP_REASONS}; use {@link DROP}. */
+  dropped: DROP_REASONS.length,
+  /** Messages received: transport. */
+  receivedPackets: TRANSPORTS.length,
+  /** Messages sent: transport. */
+  sentPackets: TRANSPORTS.length,
+  /** Octets of the messages received: transport. */
+  receivedBytes: TRANSPORTS.length,
+  /** Octets of the messages sent: transport. */
+  sentBytes: TRANSPORTS.length,
+  /** Receive calls that brought at least one packet. */
+  batches: 1,
+  /** Packets that these calls brought. */
+  batchPackets: 1,
+  /** Packets by service time; see {@link Counters.observe}. */
+  duration: DURATION_CELLS,
+  /** Sum of the service times, nanoseconds. */
+  durationSum: 1,
+  /** TCP connections accepted. */
+  tcpAccepted: 1,
+  /** TCP connections open now: add 1 and −1. */
+  tcpOpen: 1,
+  /** TCP connections closed, by {@link CLOSE_REASONS}; use {@link CLOSE}. */
+  tcpClosed: CLOSE_REASONS.length,
+  end: 0,
+})
+
+/** Cells of messages that get no reply: shorter than a header; QR set; longer than we read; source port 0 or our own
+ * address; the system did not take the reply; an error in our code. */
+export const DROP: Readonly<Record<(typeof DROP_REASONS)[number], number>> = cellsOf(DROP_REASONS, CELL.dropped)
+
+/** Cells of TCP connections closed: by the client; after the idle time; over the limit of connections; over the limit
+ * of bytes held; a socket error or a malformed stream; at the stop of the server. */
+export const CLOSE: Readonly<Record<(typeof CLOSE_REASONS)[number], number>> = cellsOf(CLOSE_REASONS, CELL.tcpClosed)
+
+/** Cells of the kinds of answers: records of the asked type; name without the type; no such name; a delegation; an
+ * answer that begins with a CNAME; records made for the query (ANY, dashed addresses, CHAOS). */
+export const ANSWER: Readonly<Record<(typeof ANSWER_KINDS)[number], number>> = cellsOf(ANSWER_KINDS, CELL.answers)
+
+/** Whole cache lines, so that two threads never write to one; two of them, because processors fetch lines in pairs. */
+const BLOCK_CELLS = Math.ceil(CELL.end / 16) * 16
+
+/** Type → its place in a row of queries; the last place is `other`. */
+const TYPE_PLACE = new Uint8Array(TYPE.CAA).fill(COUNTED_TYPES.length)
+COUNTED_TYPES.forEach((type, place) => {
+  TYPE_PLACE[type] = place
+})
+
+/** A count with the values of its labels, in the order that the field names. */
+export interface LabelledCount {
+  readonly labels: readonly string[]
+  readonly value: number
+}
+
+/** All counters, summed over the threads where no `worker` label says otherwise. */
+export interface CounterSnapshot {
+  /** transport, type */
+  readonly queries: readonly LabelledCount[]
+  /** transport, rcode */
+  readonly responses: readonly LabelledCount[]
+  /** transport */
+  readonly truncated: readonly LabelledCount[]
+  /** kind */
+  readonly answers: readonly LabelledCount[]
+  /** reason */
+  readonly dropped: readonly LabelledCount[]
+  /** transport */
+  readonly receivedPackets: readonly LabelledCount[]
+  /** transport */
+  readonly sentPackets: readonly LabelledCount[]
+  /** transport */
+  readonly receivedBytes: readonly LabelledCount[]
+  /** transport */
+  readonly sentBytes: readonly LabelledCount[]
+  /** worker */
+  readonly batches: readonly LabelledCount[]
+  /** worker */
+  readonly packets: readonly LabelledCount[]
+  /** Seconds of service time a packet; the last count is unbounded. */
+  readonly duration: { readonly bounds: readonly number[]; readonly counts: readonly number[]; readonly sum: number }
+  readonly tcpOpen: number
+  readonly tcpAccepted: number
+  /** reason */
+  readonly tcpClosed: readonly LabelledCount[]
+}
+
+/** Memory for the blocks of `workers` threads. */
+export function allocateCounters(workers: number): SharedArrayBuffer {
+  return new SharedArrayBuffer(workers * BLOCK_CELLS * Float64Array.BYTES_PER_ELEMENT)
+}
+
+/** One thread's block. Every method is a few plain loads and stores. */
+export class Counters {
+  readonly #cells: Float64Array
+
+  /** @param worker number of the thread, from 0; no other thread may write to its block. */
+  constructor(memory: SharedArrayBuffer, worker: number) {
+    this.#cells = new Float64Array(memory, worker * BLOCK_CELLS * Float64Array.BYTES_PER_ELEMENT, BLOCK_CELLS)
+  }
+
+  /** Adds to a cell of {@link CELL}, {@link DROP}, {@link CLOSE} or {@link ANSWER}. */
+  add(cell: number, count: number): void {
+    this.#cells[cell] = (this.#cells[cell] as number) + count
+  }
+
+  /** Counts a question. */
+  query(transport: number, type: number): void {
+    const place = type < TYPE.CAA ? (TYPE_PLACE[type] as number) : COUNTED_TYPES.length
+    this.add(CELL.queries + transport * TYPE_CELLS + place, 1)
+  }
+
+  /** Counts a reply by its extended response code. */
+  response(transport: number, rcode: number): void {
+    this.add(CELL.responses + transport * RCODE_CELLS + rcode, 1)
+  }
+
+  /** Counts a batch of packets that were received together and answered within `nanoseconds` altogether. */
+  observe(packets: number, nanoseconds: number): void {
+    this.add(CELL.batches, 1)
+    this.add(CELL.batchPackets, packets)
+    this.add(CELL.durationSum, nanoseconds)
+    const each = Math.min(nanoseconds / packets, 0x7fff_ffff) | 0
+    const bucket = Math.max(0, 32 - Math.clz32(Math.max(each - 1, 0)) - DURATION_FIRST_BITS)
+    this.add(CELL.duration + Math.min(bucket, DURATION_CELLS - 1), packets)
+  }
+}
+
+/** Reads all blocks. The figures of one thread may be a packet apart from each other: nothing stops the threads. */
+export function readCounters(memory: SharedArrayBuffer): CounterSnapshot {
+  const cells = new Float64Array(memory)
+  const workers = cells.length / BLOCK_CELLS
+  const of = (worker: number, cell: number): number => cells[worker * BLOCK_CELLS + cell] ?? 0
+  const sum = (cell: number): number => {
+    let total = 0
+    for (let worker = 0; worker < workers; worker++) total += of(worker, cell)
+    return total
+  }
+  const perWorker = (cell: number): LabelledCount[] =>
+    Array.from({ length: workers }, (_, worker) => ({ labels: [String(worker)], value: of(worker, cell) }))
+  const named = (names: readonly string[], first: number): LabelledCount[] =>
+    names.map((name, i) => ({ labels: [name], value: sum(first + i) }))
+  const rows = (first: number, width: number, places: readonly [number, string][]): LabelledCount[] =>
+    TRANSPORTS.flatMap((transport, row) =>
+      places.map(([place, name]) => ({ labels: [transport, name], value: sum(first + row * width + place) })),
+    )
+  return {
+    queries: rows(
+      CELL.queries,
+      TYPE_CELLS,
+      [...COUNTED_TYPES.map(typeName), 'other'].map((name, i) => [i, name]),
+    ),
+    responses: rows(CELL.responses, RCODE_CELLS, COUNTED_RCODES),
+    truncated: named(TRANSPORTS, CELL.truncated),
+    answers: named(ANSWER_KINDS, CELL.answers),
+    dropped: named(DROP_REASONS, CELL.dropped),
+    receivedPackets: named(TRANSPORTS, CELL.receivedPackets),
+    sentPackets: named(TRANSPORTS, CELL.sentPackets),
+    receivedBytes: named(TRANSPORTS, CELL.receivedBytes),
+    sentBytes: named(TRANSPORTS, CELL.sentBytes),
+    batches: perWorker(CELL.batches),
+    packets: perWorker(CELL.batchPackets),
+    duration: {
+      bounds: Array.from({ length: DURATION_CELLS - 1 }, (_, i) => 2 ** (DURATION_FIRST_BITS + i) / 1e9),
+      counts: Array.from({ length: DURATION_CELLS }, (_, i) => sum(CELL.duration + i)),
+      sum: sum(CELL.durationSum) / 1e9,
+    },
+    tcpOpen: sum(CELL.tcpOpen),
+    tcpAccepted: sum(CELL.tcpAccepted),
+    tcpClosed: named(CLOSE_REASONS, CELL.tcpClosed),
+  }
+}
+
+/** Turns widths into first cells, one group after the other. */
+function layOut<Names extends string>(widths: Record<Names, number>): Readonly<Record<Names, number>> {
+  const firsts = { ...widths }
+  let next = 0
+  for (const name of Object.keys(widths) as Names[]) {
+    firsts[name] = next
+    next += widths[name]
+  }
+  return firsts
+}
+
+function cellsOf<Names extends string>(names: readonly Names[], first: number): Readonly<Record<Names, number>> {
+  const cells: Partial<Record<Names, number>> = {}
+  names.forEach((name, i) => {
+    cells[name] = first + i
+  })
+  return cells as Record<Names, number>
+}
