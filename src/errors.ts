@@ -40,6 +40,9 @@ export type ErrorCode =
   | 'WAY_HTTP_BUSY'
   | 'WAY_SERVICE_UNKNOWN'
   | 'WAY_QUERY_FAILED'
+  | 'WAY_API_UNREACHABLE'
+  | 'WAY_NODE_VERSION'
+  | 'WAY_INTERNAL'
 
 /** The table of codes. */
 export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
@@ -72,6 +75,12 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   WAY_HTTP_BUSY: { status: 503, meaning: 'A limit is reached; try again later.' },
   WAY_SERVICE_UNKNOWN: { status: 404, meaning: 'No Service has this name.' },
   WAY_QUERY_FAILED: { status: 503, meaning: 'A query got no answer.' },
+  WAY_API_UNREACHABLE: {
+    status: 503,
+    meaning: 'The HTTP API of a server does not answer, or something else answers there.',
+  },
+  WAY_NODE_VERSION: { status: 503, meaning: 'Node.js is too old.' },
+  WAY_INTERNAL: { status: 500, meaning: 'A defect of Waypost itself.' },
 }
 
 /** An error that a user may see: one sentence (what was tried, with which value, what is allowed) and its code. */
