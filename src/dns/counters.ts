@@ -56,8 +56,8 @@ const CLOSE_REASONS = ['peer', 'idle', 'connections', 'bytes', 'error', 'stop'] 
 const DURATION_FIRST_BITS = 8
 const DURATION_CELLS = 14
 
-/** First cell of each group. Transports add to the cells from `receivedPackets` on, except `answers`. */
-export const CELL = layOut({
+/** Cells of each group, in the order in which they lie in a block. */
+const WIDTHS = {
   /** Queries whose question could be read: transport × type. */
   queries: TRANSPORTS.length * TYPE_CELLS,
   /** Replies: transport × extended response code (0…16). */
@@ -91,7 +91,13 @@ export const CELL = layOut({
   /** TCP connections closed, by {@link CLOSE_REASONS}; use {@link CLOSE}. */
   tcpClosed: CLOSE_REASONS.length,
   end: 0,
-})
+}
+
+/**
+ * First cell of each group. The responder adds to `queries`, `responses`, `truncated`, `answers` and to the first two
+ * of `dropped`; transports add to the rest.
+ */
+export const CELL: Readonly<Record<keyof typeof WIDTHS, number>> = layOut(WIDTHS)
 
 /** Cells of messages that get no reply: shorter than a header; QR set; longer than we read; source port 0 or our own
  * address; the system did not take the reply; an error in our code. */
