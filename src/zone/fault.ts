@@ -1,0 +1,53 @@
+/** What is wrong with a zone: where, and one sentence. */
+
+/** A fault stops the zone from being loaded, a warning does not; both have this form. */
+export interface ZoneFault {
+  /** As it was given to the parser; a file that is included has its own. */
+  readonly file: string
+  /** Counted from 1; 0 when it is about the file as a whole. */
+  readonly line: number
+  /** A whole sentence without the final dot. */
+  readonly message: string
+}
+
+/** So many faults of one zone are listed; a file that is no zone file at all has one in every line. */
+export const MAX_FAULTS = 100
+
+/** A message repeats words of the file, and one word can fill the file. */
+const MAX_MESSAGE = 400
+
+/** Collects faults up to {@link MAX_FAULTS}. */
+export class FaultList {
+  readonly #faults: ZoneFault[] = []
+  #dropped = 0
+
+  /** Whether nothing more will be listed. */
+  get isFull(): boolean {
+    return this.#faults.length >= MAX_FAULTS
+  }
+
+  get isEmpty(): boolean {
+    return this.#faults.length === 0
+  }
+
+  add(file: string, line: number, message: string): void {
+    if (this.isFull) this.#dropped++
+    else this.#faults.push({ file, line, message: message.length > MAX_MESSAGE ? clip(message) : message })
+  }
+
+  /** The faults in the order in which they were found; the last one says so when there were more. */
+  list(): readonly ZoneFault[] {
+    const last = this.#faults.at(-1)
+    if (last === undefined || this.#dropped === 0) return this.#faults
+    const rest = {
+      file: last.file,
+      line: last.line,
+      message: `Only the first ${MAX_FAULTS} are listed; there are more`,
+    }
+    return [...this.#faults, rest]
+  }
+}
+
+function clip(message: string): string {
+  return `${message.slice(0, MAX_MESSAGE / 2)} … ${message.slice(-MAX_MESSAGE / 2)}`
+}
