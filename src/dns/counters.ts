@@ -56,8 +56,27 @@ const CLOSE_REASONS = ['peer', 'idle', 'connections', 'bytes', 'error', 'stop'] 
 const DURATION_FIRST_BITS = 8
 const DURATION_CELLS = 14
 
+type CellGroup =
+  | 'queries'
+  | 'responses'
+  | 'truncated'
+  | 'answers'
+  | 'dropped'
+  | 'receivedPackets'
+  | 'sentPackets'
+  | 'receivedBytes'
+  | 'sentBytes'
+  | 'batches'
+  | 'batchPackets'
+  | 'duration'
+  | 'durationSum'
+  | 'tcpAccepted'
+  | 'tcpOpen'
+  | 'tcpClosed'
+  | 'end'
+
 /** Cells of each group, in the order in which they lie in a block. */
-const WIDTHS = {
+const WIDTHS: Readonly<Record<CellGroup, number>> = {
   /** Queries whose question could be read: transport × type. */
   queries: TRANSPORTS.length * TYPE_CELLS,
   /** Replies: transport × extended response code (0…16). */
@@ -97,7 +116,7 @@ const WIDTHS = {
  * First cell of each group. The responder adds to `queries`, `responses`, `truncated`, `answers` and to the first two
  * of `dropped`; transports add to the rest.
  */
-export const CELL: Readonly<Record<keyof typeof WIDTHS, number>> = layOut(WIDTHS)
+export const CELL: Readonly<Record<CellGroup, number>> = layOut(WIDTHS)
 
 /** Cells of messages that get no reply: shorter than a header; QR set; longer than we read; source port 0 or our own
  * address; the system did not take the reply; an error in our code. */
