@@ -105,7 +105,7 @@ const WIDTHS: Readonly<Record<CellGroup, number>> = {
   durationSum: 1,
   /** TCP connections accepted. */
   tcpAccepted: 1,
-  /** TCP connections open now: add 1 and −1. */
+  /** TCP connections open now: set, not added to. */
   tcpOpen: 1,
   /** TCP connections closed, by {@link CLOSE_REASONS}; use {@link CLOSE}. */
   tcpClosed: CLOSE_REASONS.length,
@@ -194,6 +194,11 @@ export class Counters {
   /** Adds to a cell of {@link CELL}, {@link DROP}, {@link CLOSE} or {@link ANSWER}. */
   add(cell: number, count: number): void {
     this.#cells[cell] = (this.#cells[cell] as number) + count
+  }
+
+  /** Sets a cell that says how things are now, for example {@link CELL}`.tcpOpen`. */
+  set(cell: number, value: number): void {
+    this.#cells[cell] = value
   }
 
   /** Counts a question. */
