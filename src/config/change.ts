@@ -10,8 +10,11 @@ export interface ConfigChange {
   readonly fixed: readonly string[]
 }
 
-/** What the running server can take. Everything else is bound to sockets, threads, claims or watches. */
-const RELOADABLE: readonly string[] = ['dns.ttl', 'dns.zones', 'dns.udpSize', 'dns.nsid', 'dns.chaos']
+/**
+ * What the running server can take. Everything else is bound to sockets, threads, claims or watches. (Zone files are
+ * read again at each reload; it is the name of their folder that stays.)
+ */
+const RELOADABLE: readonly string[] = ['dns.ttl', 'dns.udpSize', 'dns.nsid', 'dns.chaos']
 
 /** Compares two configurations. Networks are told apart by their place in the list. */
 export function loadChange(before: Config, after: Config): ConfigChange {

@@ -26,6 +26,11 @@ export const METRICS: readonly MetricDefinition[] = [
   counter('dns_queries_total', 'DNS queries by type.', ['transport', 'type'], s => s.dns().queries),
   counter('dns_responses_total', 'DNS responses by response code.', ['transport', 'rcode'], s => s.dns().responses),
   counter('dns_truncated_total', 'Responses cut to fit, with TC set.', ['transport'], s => s.dns().truncated),
+  counter('dns_answers_total', 'Responses by what was found.', ['kind'], s => s.dns().answers),
+  counter('dns_received_packets_total', 'DNS messages received.', ['transport'], s => s.dns().receivedPackets),
+  counter('dns_sent_packets_total', 'DNS messages sent.', ['transport'], s => s.dns().sentPackets),
+  counter('dns_received_bytes_total', 'Bytes of the messages received.', ['transport'], s => s.dns().receivedBytes),
+  counter('dns_sent_bytes_total', 'Bytes of the messages sent.', ['transport'], s => s.dns().sentBytes),
   counter('dns_dropped_total', 'Packets that got no response.', ['reason'], s => s.dns().dropped),
   {
     type: 'histogram',
@@ -38,7 +43,7 @@ export const METRICS: readonly MetricDefinition[] = [
   counter('dns_batch_packets_total', 'Packets that these calls brought.', ['worker'], s => s.dns().packets),
   gauge('dns_tcp_connections', 'Open TCP connections.', [], s => one(s.dns().tcpOpen)),
   counter('dns_tcp_accepted_total', 'TCP connections taken.', [], s => one(s.dns().tcpAccepted)),
-  counter('dns_tcp_closed_total', 'TCP connections closed by us.', ['reason'], s => s.dns().tcpClosed),
+  counter('dns_tcp_closed_total', 'TCP connections closed.', ['reason'], s => s.dns().tcpClosed),
 
   gauge('index_names', 'Names in the index, every network counted.', [], s => one(s.index().names)),
   gauge('index_zones', 'Zones in the index.', [], s => one(s.index().zones)),

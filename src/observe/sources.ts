@@ -26,8 +26,15 @@ export interface DnsFigures {
   readonly responses: readonly Labelled[]
   /** transport */
   readonly truncated: readonly Labelled[]
+  /** kind */
+  readonly answers: readonly Labelled[]
   /** reason */
   readonly dropped: readonly Labelled[]
+  /** transport, each of the four */
+  readonly receivedPackets: readonly Labelled[]
+  readonly sentPackets: readonly Labelled[]
+  readonly receivedBytes: readonly Labelled[]
+  readonly sentBytes: readonly Labelled[]
   /** Seconds from the arrival of a batch to its answers. */
   readonly duration: Distribution
   /** worker */
