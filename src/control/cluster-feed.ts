@@ -1,0 +1,133 @@
+/**
+ * Brings one network to life: the last state from disk first, then the source. While the source is away the last
+ * state goes on; when the source has given its first complete state, what it did not name is gone.
+ */
+import type { ObjectChange, ObjectKind } from '../cluster/objects.ts'
+import type { Source, SourceProblem, SourceSink } from '../cluster/source.ts'
+import type { LastState } from './last-state.ts'
+import type { Log } from './log.ts'
+import type { Network } from './network.ts'
+
+/** What a feed needs. */
+export interface ClusterFeedOptions {
+  readonly network: Network
+  readonly source: Source
+  readonly lastState: LastState
+  readonly log: Log
+  /** The first state (from disk or from the source) is published. */
+  onServing(): void
+  /** The source's first complete state is published. */
+  onSynced(): void
+}
+
+/** See the top of the file. */
+export class ClusterFeed implements SourceSink {
+  readonly #options: ClusterFeedOptions
+  #restoredAt: number | null = null
+  #serving = false
+  #synced = false
+  /** The source's first state is held back until it is whole, so that it replaces the restored one in one step. */
+  #initial: ObjectChange[] | null = []
+  #problems: readonly SourceProblem[] = []
+
+  constructor(options: ClusterFeedOptions) {
+    this.#options = options
+  }
+
+  /** Whether anything is served: a state from disk or from the source. */
+  get serving(): boolean {
+    return this.#serving
+  }
+
+  /** Whether the source has given a complete state in this run. */
+  get hasSynced(): boolean {
+    return this.#synced
+  }
+
+  /** When the state restored from disk was saved (milliseconds since the epoch); null once the source has synced. */
+  get restoredAt(): number | null {
+    return this.#synced ? null : this.#restoredAt
+  }
+
+  /** What a person must mend in the source. */
+  get problemList(): readonly SourceProblem[] {
+    return this.#problems
+  }
+
+  /** Milliseconds since the epoch of the source's last sign of life; 0 when there was none. */
+  lastSeen(): number {
+    return this.#options.source.lastSeen()
+  }
+
+  /** Publishes the state on disk, if there is one. */
+  async restore(): Promise<void> {
+    const { lastState, network, log } = this.#options
+    const saved = lastState.load()
+    if (saved === null) return
+    this.#restoredAt = saved.savedAt
+    network.apply(saved.objects.map(object => ({ kind: object.kind, key: keyOf(object), object })))
+    await network.idle()
+    this.#serve()
+    const fields = { event: 'last_state_restored', network: network.name, objects: saved.objects.length }
+    log.info(fields, 'The last state from disk is served until the source has synced')
+  }
+
+  /** Starts the source; resolves when its first complete state is published. */
+  async start(): Promise<void> {
+    await this.#options.source.start(this)
+  }
+
+  async stop(): Promise<void> {
+    await this.#options.source.stop()
+    await this.#options.network.stop()
+    await this.#options.lastState.close()
+  }
+
+  apply(changes: readonly ObjectChange[]): void {
+    if (this.#initial !== null) {
+      for (const change of changes) this.#initial.push(change)
+      return
+    }
+    this.#options.network.apply(changes)
+    this.#options.lastState.touch()
+  }
+
+  synced(): void {
+    const { network, lastState, onSynced } = this.#options
+    const changes = this.#initial
+    if (changes === null) return
+    this.#initial = null
+    network.apply([...changes, ...this.#missing(changes)])
+    lastState.touch()
+    void network.idle().then(() => {
+      this.#synced = true
+      this.#serve()
+      onSynced()
+    })
+  }
+
+  problems(list: readonly SourceProblem[]): void {
+    this.#problems = list
+  }
+
+  #serve(): void {
+    if (this.#serving) return
+    this.#serving = true
+    this.#options.onServing()
+  }
+
+  /** Deletions of what was restored from disk and is not in the source. */
+  #missing(changes: readonly ObjectChange[]): ObjectChange[] {
+    const present = new Set(changes.map(change => `${change.kind} ${change.key}`))
+    const missing: ObjectChange[] = []
+    for (const object of this.#options.network.store.objects()) {
+      const key = keyOf(object)
+      if (!present.has(`${object.kind} ${key}`)) missing.push({ kind: object.kind, key, object: null })
+    }
+    return missing
+  }
+}
+
+function keyOf(object: { kind: ObjectKind; name: string; namespace?: string }): string {
+  return object.kind === 'Namespace' ? object.name : `${object.namespace}/${object.name}`
+}

@@ -1,0 +1,128 @@
+/**
+ * The last observed state of each network on disk, so that a restart answers at once, also while the source is away
+ * (law 5). It is a cache of what the source said, never a source of truth: a file that is missing, of another cluster
+ * or damaged counts as none.
+ *
+ * A file is one line of JSON (what it is, when it was saved) and the packed objects behind it; it is replaced by
+ * renaming, so a crash leaves the old or the new one.
+ */
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { ClusterObject } from '../cluster/objects.ts'
+import { decodeSnapshot, encodeSnapshot } from '../cluster/snapshot.ts'
+import type { Log } from './log.ts'
+
+/** What was on disk. */
+export interface SavedState {
+  readonly objects: readonly ClusterObject[]
+  /** Milliseconds since the epoch. */
+  readonly savedAt: number
+}
+
+/** What one network's file needs. */
+export interface LastStateOptions {
+  readonly directory: string
+  readonly network: string
+  /** The cluster's name: a state of another cluster is not loaded. */
+  readonly cluster: string
+  readonly objects: () => Iterable<ClusterObject>
+  readonly log: Log
+  /** Milliseconds since the epoch. */
+  now(): number
+  /** Least time between two saves, milliseconds. */
+  readonly intervalMs: number
+}
+
+interface Header {
+  readonly format: 1
+  readonly network: string
+  readonly cluster: string
+  readonly savedAt: number
+}
+
+/** See the top of the file. */
+export class LastState {
+  readonly #options: LastStateOptions
+  readonly #path: string
+  #timer: NodeJS.Timeout | null = null
+  #writing: Promise<void> | null = null
+  #dirty = false
+  #failed = false
+
+  constructor(options: LastStateOptions) {
+    this.#options = options
+    this.#path = join(options.directory, `last-state-${options.network}`)
+  }
+
+  /** Reads the file; null when there is none that can be used. */
+  load(): SavedState | null {
+    try {
+      const bytes = readFileSync(this.#path)
+      const end = bytes.indexOf(0x0a)
+      const header = JSON.parse(bytes.toString('utf8', 0, Math.max(end, 0))) as Header
+      const { network, cluster } = this.#options
+      if (header.format !== 1 || header.network !== network || header.cluster !== cluster) return null
+      const objects = decodeSnapshot(bytes.subarray(end + 1))
+      return objects === null ? null : { objects, savedAt: header.savedAt }
+    } catch {
+      return null
+    }
+  }
+
+  /** The state changed: it is saved soon, and at most once in the interval. */
+  touch(): void {
+    this.#dirty = true
+    if (this.#timer !== null || this.#writing !== null) return
+    this.#timer = setTimeout(() => {
+      this.#timer = null
+      this.#writing = this.#save().finally(() => {
+        this.#writing = null
+        if (this.#dirty) this.touch()
+      })
+    }, this.#options.intervalMs)
+    this.#timer.unref()
+  }
+
+  /** Saves at once when something is unsaved; for the end of the process. */
+  async close(): Promise<void> {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    await this.#writing
+    if (!this.#dirty) return
+    this.#dirty = false
+    const temporary = `${this.#path}.tmp`
+    try {
+      writeFileSync(temporary, this.#bytes())
+      renameSync(temporary, this.#path)
+    } catch (error) {
+      this.#report(error)
+    }
+  }
+
+  async #save(): Promise<void> {
+    this.#dirty = false
+    const temporary = `${this.#path}.tmp`
+    try {
+      await writeFile(temporary, this.#bytes())
+      await rename(temporary, this.#path)
+      this.#failed = false
+    } catch (error) {
+      this.#report(error)
+    }
+  }
+
+  #bytes(): Buffer {
+    const { network, cluster, objects, now } = this.#options
+    const header: Header = { format: 1, network, cluster, savedAt: now() }
+    return Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), encodeSnapshot(objects())])
+  }
+
+  /** Said once for a disk that stays full. A half-written file gives its space back. */
+  #report(error: unknown): void {
+    rmSync(`${this.#path}.tmp`, { force: true })
+    if (this.#failed) return
+    this.#failed = true
+    const { log, network } = this.#options
+    log.error({ event: 'last_state_write_failed', network, error: String(error) }, 'The last state cannot be saved')
+  }
+}

@@ -1,0 +1,339 @@
+/**
+ * One network: observed objects in, addresses, names and routes out. Everything that a Service gets is decided in the
+ * reconcile step from the store and published together (law 1); events only name what may have changed (law 3).
+ */
+import type { ObjectChange, ObjectKey, Service } from '../cluster/objects.ts'
+import { Store } from '../cluster/store.ts'
+import type { ErrorCode } from '../errors.ts'
+import { type Address, formatAddress } from '../ip/address.ts'
+import type { ServiceFacts } from '../naming/context.ts'
+import type { Allocator } from '../pool/allocator.ts'
+import type { ClaimRequest, ClaimResult, OwnerRef } from '../pool/claims.ts'
+import { compileRoutes } from '../route/compile.ts'
+import { serviceSyncVersion } from '../route/hash.ts'
+import type { Route } from '../route/route.ts'
+import { addressNeed, orderAddresses } from './address-need.ts'
+import type { Log } from './log.ts'
+import type { NetworkNames } from './network-names.ts'
+import { WorkQueue } from './work-queue.ts'
+
+/** Why a Service has neither name nor route. */
+export interface Problem {
+  readonly code: ErrorCode
+  readonly message: string
+}
+
+/** What is published for one Service. */
+export interface PublishedService {
+  /** The Service's tag in the name index. */
+  readonly owner: number
+  /** null: no name and no route, for the reason in `problem`. */
+  readonly facts: ServiceFacts | null
+  readonly problem: Problem | null
+  readonly syncVersion: string | null
+}
+
+/** A Service whose routes changed. `present` is false when it has no route any more. */
+export interface RouteChange {
+  readonly network: string
+  readonly service: ObjectKey
+  readonly present: boolean
+}
+
+/** What a network needs from the composition root. */
+export interface NetworkOptions {
+  readonly name: string
+  readonly allocator: Allocator
+  readonly names: NetworkNames
+  readonly proxyName: string | null
+  readonly log: Log
+  /** Milliseconds of a monotonic clock. */
+  now(): number
+  /** Milliseconds since the epoch. */
+  clock(): number
+  /** Called at the end of every published step with the Services whose routes changed. */
+  onPublish(changes: readonly RouteChange[]): void
+  /** A claim may succeed at this time (milliseconds since the epoch), or, null, only when something is released. */
+  onWaiting(retryAt: number | null): void
+  /** Seconds that a reconcile step took; called after each. */
+  onReconciled(seconds: number): void
+  onError(error: unknown): void
+}
+
+/** What may have changed: `service:ns/name`, `namespace:name`, `pod:ns/name`. */
+type WorkKey = `${'service' | 'namespace' | 'pod'}:${string}`
+
+/** How long one step may hold the control thread before it publishes and yields; milliseconds. */
+const STEP = 8
+
+/** See the top of the file. */
+export class Network {
+  readonly name: string
+  readonly store: Store = new Store()
+  readonly #options: NetworkOptions
+  readonly #queue: WorkQueue<WorkKey>
+  readonly #published = new Map<ObjectKey, PublishedService>()
+  readonly #waiting = new Set<ObjectKey>()
+  readonly #warnedOutside = new Set<string>()
+  #nextOwner = FIRST_OWNER
+  #changes: RouteChange[] = []
+
+  constructor(options: NetworkOptions) {
+    this.name = options.name
+    this.#options = options
+    this.#queue = new WorkQueue(keys => this.#reconcile(keys), options.onError)
+  }
+
+  /** Everything published, by Service. */
+  get published(): ReadonlyMap<ObjectKey, PublishedService> {
+    return this.#published
+  }
+
+  /** Keys that wait to be reconciled. */
+  get queueDepth(): number {
+    return this.#queue.depth
+  }
+
+  /** Services that wait for an address. */
+  get waiting(): number {
+    return this.#waiting.size
+  }
+
+  /** Takes observed changes. They are visible in the store at once and published soon. */
+  apply(changes: readonly ObjectChange[]): void {
+    const touched = this.store.apply(changes)
+    this.#queue.add(workKeys('service', touched.services))
+    this.#queue.add(workKeys('namespace', touched.namespaces))
+    if (this.#options.names.publishesPods) this.#queue.add(workKeys('pod', touched.pods))
+  }
+
+  /** Publishes the names of an app as its claims are now, at once: the reply to its request says that they resolve. */
+  publishApp(app: string): void {
+    const { allocator, names } = this.#options
+    names.setApp(app, allocator.addressesOf(this.name, { kind: 'App', name: app }))
+    names.commit()
+  }
+
+  /** Tries the Services again that wait for an address. */
+  retryWaiting(): void {
+    this.#queue.add(workKeys('service', this.#waiting))
+  }
+
+  /** Resolves when everything observed so far is published. */
+  idle(): Promise<void> {
+    return this.#queue.idle()
+  }
+
+  stop(): Promise<void> {
+    return this.#queue.stop()
+  }
+
+  /** The Service's routes as published now; computed, not stored. */
+  routesOf(key: ObjectKey): readonly Route[] {
+    const facts = this.#published.get(key)?.facts
+    return facts === null || facts === undefined ? [] : compileRoutes(facts, { proxyName: this.#options.proxyName })
+  }
+
+  /** Publishes every name again, after the naming rules (TTL, zones) changed. */
+  async republish(): Promise<void> {
+    await this.#queue.idle()
+    const { names } = this.#options
+    names.beginRepublish()
+    for (const entry of this.#published.values()) {
+      if (entry.facts !== null) names.setService(entry.owner, null, entry.facts)
+    }
+    names.endRepublish()
+  }
+
+  async #reconcile(keys: ReadonlySet<WorkKey>): Promise<void> {
+    const started = this.#options.now()
+    const services: ObjectKey[] = []
+    const rest: WorkKey[] = []
+    for (const key of keys) {
+      if (key.startsWith('service:')) services.push(key.slice('service:'.length))
+      else rest.push(key)
+    }
+    // Namespaces first: a Service's names hang below theirs.
+    for (const key of rest) this.#reconcileOther(key)
+    const results = this.#claim(services)
+    await this.#inSteps(services, key => this.#publishService(key, results.get(key) ?? null))
+    this.#options.onReconciled((this.#options.now() - started) / 1000)
+  }
+
+  #reconcileOther(workKey: WorkKey): void {
+    const names = this.#options.names
+    const key = workKey.slice(workKey.indexOf(':') + 1)
+    if (workKey.startsWith('namespace:')) names.setNamespace(key, this.store.namespace(key))
+    else names.setPod(key, this.store.pod(key))
+  }
+
+  /** Runs `step` for every item, publishing and yielding to the event loop whenever {@link STEP} has passed. */
+  async #inSteps<Item>(items: readonly Item[], step: (item: Item) => void): Promise<void> {
+    let started = this.#options.now()
+    for (const item of items) {
+      step(item)
+      if (this.#options.now() - started < STEP) continue
+      this.#commit()
+      await new Promise<void>(resolve => setImmediate(resolve))
+      started = this.#options.now()
+    }
+    this.#commit()
+  }
+
+  #commit(): void {
+    this.#options.names.commit()
+    const changes = this.#changes
+    this.#changes = []
+    if (changes.length > 0) this.#options.onPublish(changes)
+  }
+
+  /** Releases and claims for all Services of a batch in one durable step each. */
+  #claim(keys: readonly ObjectKey[]): Map<ObjectKey, ClaimResult> {
+    const { allocator } = this.#options
+    const results = new Map<ObjectKey, ClaimResult>()
+    const requests: ClaimRequest[] = []
+    const releases: { network: string; owner: OwnerRef }[] = []
+    for (const key of keys) {
+      const service = this.store.service(key)
+      const owner: OwnerRef = { kind: 'Service', name: key }
+      const need = service === null ? { kind: 'none' as const } : addressNeed(service)
+      if (need.kind === 'claim' && service !== null) {
+        requests.push({
+          network: this.name,
+          owner,
+          explicit: need.explicit,
+          place: need.place,
+          created: service.created,
+        })
+        continue
+      }
+      if (allocator.addressesOf(this.name, owner).length > 0) releases.push({ network: this.name, owner })
+      if (need.kind === 'unavailable') {
+        results.set(key, { ok: false, code: 'WAY_POOL_FAMILY', message: need.message, retryAt: null })
+      }
+    }
+    if (releases.length > 0) this.#release(releases)
+    const claimed = requests.length > 0 ? allocator.claim(requests) : []
+    claimed.forEach((result, i) => {
+      const request = requests[i]
+      if (request !== undefined) results.set(request.owner.name, result)
+    })
+    return results
+  }
+
+  /** A release that cannot be written keeps the address bound, which is safe; it is tried again later. */
+  #release(releases: readonly { network: string; owner: OwnerRef }[]): void {
+    const { allocator, log, onWaiting } = this.#options
+    try {
+      allocator.release(releases)
+    } catch (error) {
+      log.error(
+        { event: 'release_failed', network: this.name, error: String(error) },
+        'Addresses could not be released',
+      )
+      for (const { owner } of releases) this.#waiting.add(owner.name)
+      onWaiting(this.#options.clock() + RELEASE_RETRY)
+    }
+  }
+
+  #publishService(key: ObjectKey, result: ClaimResult | null): void {
+    const before = this.#published.get(key) ?? null
+    const service = this.store.service(key)
+    if (service === null) {
+      this.#waiting.delete(key)
+      if (before !== null) this.#withdraw(key, before)
+      return
+    }
+    const problem = result === null || result.ok ? null : { code: result.code, message: result.message }
+    this.#noteProblem(key, before?.problem ?? null, problem, result)
+    const addresses = result?.ok === true ? orderAddresses(service, result.addresses) : []
+    const facts = problem === null ? this.#factsOf(service, addresses) : null
+    if (result?.ok === true && result.outside.length > 0) this.#warnOutside(service, result.outside)
+    if (before !== null && sameFacts(before.facts, facts) && sameProblem(before.problem, problem)) return
+    this.#publishFacts(key, before, facts, problem)
+  }
+
+  #publishFacts(
+    key: ObjectKey,
+    before: PublishedService | null,
+    facts: ServiceFacts | null,
+    problem: Problem | null,
+  ): void {
+    const owner = before?.owner ?? this.#nextOwner++
+    if (before === null) this.#options.names.countService(key, 1)
+    const routes = facts === null ? [] : compileRoutes(facts, { proxyName: this.#options.proxyName })
+    const syncVersion = serviceSyncVersion(routes)
+    this.#published.set(key, { owner, facts, problem, syncVersion })
+    this.#options.names.setService(owner, before?.facts ?? null, facts)
+    if (syncVersion !== (before?.syncVersion ?? null)) {
+      this.#changes.push({ network: this.name, service: key, present: syncVersion !== null })
+    }
+  }
+
+  #withdraw(key: ObjectKey, before: PublishedService): void {
+    this.#published.delete(key)
+    this.#options.names.setService(before.owner, before.facts, null)
+    this.#options.names.countService(key, -1)
+    if (before.syncVersion !== null) this.#changes.push({ network: this.name, service: key, present: false })
+  }
+
+  #factsOf(service: Service, addresses: readonly Address[]): ServiceFacts {
+    const app = this.store.namespace(service.namespace)?.app ?? null
+    return { service, addresses, slices: this.store.slicesOf(service.key), app }
+  }
+
+  #noteProblem(key: ObjectKey, before: Problem | null, problem: Problem | null, result: ClaimResult | null): void {
+    const { log, onWaiting } = this.#options
+    if (problem === null || result === null || result.ok) {
+      this.#waiting.delete(key)
+      if (before !== null)
+        log.info({ event: 'service_recovered', network: this.name, service: key }, 'Service is served')
+      return
+    }
+    this.#waiting.add(key)
+    onWaiting(result.retryAt)
+    if (before !== null && sameProblem(before, problem)) return
+    log.warn({ event: 'service_problem', network: this.name, service: key, code: problem.code }, problem.message)
+  }
+
+  #warnOutside(service: Service, addresses: readonly Address[]): void {
+    for (const address of addresses.map(outside => formatAddress(outside))) {
+      const once = `${service.key} ${address}`
+      if (this.#warnedOutside.has(once)) continue
+      this.#warnedOutside.add(once)
+      this.#options.log.warn(
+        { event: 'address_outside_pool', network: this.name, service: service.key, address },
+        `Service "${service.key}" names address ${address}, which lies outside the pool; it is adopted as it is`,
+      )
+    }
+  }
+}
+
+/** Tags below are for zones and zone files; see `network-names.ts`. */
+const FIRST_OWNER = 0x1000_0000
+
+/** Milliseconds until a release that could not be written is tried again. */
+const RELEASE_RETRY = 1000
+
+function workKeys(kind: 'service' | 'namespace' | 'pod', keys: Iterable<string>): WorkKey[] {
+  return Array.from(keys, key => `${kind}:${key}` as const)
+}
+
+/** Objects are immutable and replaced on change, so identity is equality. */
+function sameFacts(a: ServiceFacts | null, b: ServiceFacts | null): boolean {
+  if (a === null || b === null) return a === b
+  if (a.service !== b.service || a.app !== b.app) return false
+  return sameItems(a.slices, b.slices) && sameTexts(a.addresses, b.addresses)
+}
+
+function sameItems<Item>(a: readonly Item[], b: readonly Item[]): boolean {
+  return a === b || (a.length === b.length && a.every((item, i) => item === b[i]))
+}
+
+function sameTexts(a: readonly Address[], b: readonly Address[]): boolean {
+  return a.length === b.length && a.every((address, i) => formatAddress(address) === formatAddress(b[i] ?? address))
+}
+
+function sameProblem(a: Problem | null, b: Problem | null): boolean {
+  return a?.code === b?.code && a?.message === b?.message
+}

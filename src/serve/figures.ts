@@ -1,0 +1,60 @@
+/** The figures of the metrics page, gathered from the parts at each scrape. */
+import type { Control } from '../control/control.ts'
+import type { ZoneFiles } from '../control/zone-files.ts'
+import type { DataPlane } from '../dns/plane.ts'
+import type { RouteHub } from '../feed/hub.ts'
+import type { IndexWriter } from '../index/writer.ts'
+import type { MetricSources, NetworkFigures, PoolFigures } from '../observe/sources.ts'
+import type { Allocator } from '../pool/allocator.ts'
+
+/** The parts that are counted. */
+export interface CountedParts {
+  readonly control: Control
+  readonly allocator: Allocator
+  readonly writer: IndexWriter
+  readonly plane: () => DataPlane
+  readonly hub: RouteHub
+  readonly zoneFiles: ZoneFiles | null
+}
+
+/** The functions that the metrics page reads. */
+export function figuresOf(parts: CountedParts): MetricSources {
+  const { control, allocator, writer, plane, hub, zoneFiles } = parts
+  return {
+    dns: () => plane().counters(),
+    index: () => writer.stats(),
+    pools: () => control.networks.map(({ settings }) => poolFigures(allocator, settings.name)),
+    networks: () => control.networks.map(networkFigures),
+    feed: () => hub.figures(),
+    zones: () => ({ loaded: zoneFiles?.zones.length ?? 0, faulty: zoneFiles?.problems.length ?? 0 }),
+  }
+}
+
+function poolFigures(allocator: Allocator, network: string): PoolFigures {
+  const stats = allocator.stats(network)
+  return {
+    network,
+    capacity: Number(stats.size),
+    bound: stats.bound,
+    reserved: 0,
+    resting: stats.resting,
+    allocations: stats.allocations,
+    refusals: stats.refusals,
+  }
+}
+
+function networkFigures({ settings, network, feed }: Control['networks'][number]): NetworkFigures {
+  const seen = feed.lastSeen()
+  const now = Date.now()
+  const problems = Map.groupBy(feed.problemList, problem => problem.code)
+  return {
+    network: settings.name,
+    synced: feed.hasSynced,
+    sourceAge: seen === 0 ? null : (now - seen) / 1000,
+    lastStateAge: feed.restoredAt === null ? null : (now - feed.restoredAt) / 1000,
+    problems: Array.from(problems, ([code, list]) => ({ labels: [code], value: list.length })),
+    services: network.published.size,
+    waiting: network.waiting,
+    queue: network.queueDepth,
+  }
+}

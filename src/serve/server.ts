@@ -1,0 +1,278 @@
+/** The running server: every part, started in order. */
+import { networkInterfaces } from 'node:os'
+import type { Logger } from 'pino'
+import { ManifestSource } from '../cluster/manifests.ts'
+import type { Config, NetworkConfig } from '../config.ts'
+import { Control, indexSeed, type NamingSettings } from '../control/control.ts'
+import { ZoneFiles } from '../control/zone-files.ts'
+import { isWildcard, type ListenAddress, listenBytes } from '../dns/listen.ts'
+import { type DataPlane, startDataPlane } from '../dns/plane.ts'
+import type { ResponderOptions } from '../dns/responder.ts'
+import type { ViewPrefix } from '../dns/views.ts'
+import { buildApi } from '../feed/api.ts'
+import { RouteHub } from '../feed/hub.ts'
+import { CONTROL, CONTROL_BYTES, STATE } from '../index/layout.ts'
+import { IndexWriter } from '../index/writer.ts'
+import { type Address, parseAddress } from '../ip/address.ts'
+import { isPrefix, parsePrefix } from '../ip/prefix.ts'
+import { Health } from '../observe/health.ts'
+import { createMetrics } from '../observe/registry.ts'
+import { Allocator } from '../pool/allocator.ts'
+import { makeAsk } from './ask.ts'
+import { Backend } from './backend.ts'
+import type { BoundAddresses } from './banner.ts'
+import { Explainer } from './explain.ts'
+import { figuresOf } from './figures.ts'
+
+/** A server that runs. */
+export interface RunningServer {
+  readonly bound: BoundAddresses
+  /** Resolves when a part failed in a way that cannot be mended while the process runs. */
+  readonly failed: Promise<unknown>
+  /** Takes over what of a new configuration can change at run time. */
+  reconfigure(config: Config): Promise<void>
+  /** Ends everything within two seconds: not ready, watchers get their last sync, TCP its answers. */
+  stop(): Promise<void>
+}
+
+/** Milliseconds that the DNS threads get to answer what is in flight. */
+const STOP_DEADLINE = 1500
+
+/**
+ * Starts everything; resolves when the sockets are bound.
+ *
+ * @throws WaypostError WAY_DATA_…, WAY_LEDGER_…, WAY_LISTEN.
+ */
+export async function startServer(config: Config, log: Logger): Promise<RunningServer> {
+  const allocator = Allocator.open({ directory: config.data, clock: Date.now, restMs: config.pool.restMs })
+  const undo: (() => unknown)[] = [() => allocator.close()]
+  try {
+    return await new Assembly(config, log, allocator, undo).start()
+  } catch (error) {
+    for (const step of undo.reverse()) await step()
+    throw error
+  }
+}
+
+/** The parts while they are put together; `undo` grows with each that was started. */
+class Assembly {
+  readonly #config: Config
+  readonly #log: Logger
+  readonly #allocator: Allocator
+  readonly #undo: (() => unknown)[]
+  readonly #health = new Health()
+  readonly #words = new SharedArrayBuffer(CONTROL_BYTES)
+  readonly #writer: IndexWriter
+  readonly #hub: RouteHub
+  readonly #control: Control
+  readonly #zoneFiles: ZoneFiles | null
+  readonly #metrics: ReturnType<typeof createMetrics>
+  readonly #failure = Promise.withResolvers<unknown>()
+  #plane: DataPlane | null = null
+  #api: Awaited<ReturnType<typeof buildApi>> | null = null
+
+  constructor(config: Config, log: Logger, allocator: Allocator, undo: (() => unknown)[]) {
+    this.#config = config
+    this.#log = log
+    this.#allocator = allocator
+    this.#undo = undo
+    this.#writer = new IndexWriter({ seed: indexSeed(), onGeneration: buffers => this.#plane?.publish(buffers) })
+    this.#hub = new RouteHub({
+      epoch: Date.now().toString(36),
+      networks: config.networks.map(network => network.name),
+      maxWatchers: config.http.maxWatchers,
+      routesOf: (network, service) => this.#control.find(network)?.network.routesOf(service) ?? [],
+    })
+    this.#control = this.#makeControl()
+    this.#zoneFiles = config.dns.zones === null ? null : this.#makeZoneFiles(config.dns.zones)
+    const parts = { allocator, writer: this.#writer, hub: this.#hub, zoneFiles: this.#zoneFiles }
+    const build = { version: VERSION, node: process.version }
+    this.#metrics = createMetrics(
+      figuresOf({ ...parts, control: this.#control, plane: () => this.#needPlane() }),
+      build,
+    )
+    this.#declareHealth()
+  }
+
+  async start(): Promise<RunningServer> {
+    this.#undo.push(() => this.#control.stop())
+    await this.#zoneFiles?.start()
+    if (this.#zoneFiles !== null) this.#undo.push(() => this.#zoneFiles?.stop())
+    await this.#control.restore()
+    Atomics.store(new Int32Array(this.#words), CONTROL.state, STATE.serving)
+    const plane = await this.#startPlane()
+    this.#plane = plane
+    this.#undo.push(() => plane.stop(STOP_DEADLINE))
+    const http = await this.#startApi()
+    this.#log.info(
+      {
+        event: 'listening',
+        dns: plane.bound,
+        http,
+        transport: this.#config.dns.transport,
+        workers: this.#config.dns.workers,
+      },
+      'DNS and HTTP are bound',
+    )
+    this.#health.met('listeners')
+    this.#control.start()
+    return {
+      bound: { dns: plane.bound, http },
+      failed: this.#failure.promise,
+      reconfigure: config => this.#reconfigure(config),
+      stop: () => this.#stop(),
+    }
+  }
+
+  #makeControl(): Control {
+    const { networks, data, routes } = this.#config
+    return new Control({
+      networks,
+      naming: namingOf(this.#config),
+      proxyName: routes.proxyName,
+      directory: data,
+      allocator: this.#allocator,
+      writer: this.#writer,
+      log: this.#log,
+      makeSource: name => {
+        const network = networks.find(candidate => candidate.name === name) as NetworkConfig
+        return new ManifestSource({ directory: network.cluster.source.manifests, logger: this.#log })
+      },
+      onPublish: changes => this.#hub.publish(changes),
+      onReconciled: seconds => this.#metrics.observeReconcile(seconds),
+      onState: () => this.#noteState(),
+      onError: error => this.#log.error({ event: 'internal_error', error: String(error) }, 'A step failed'),
+    })
+  }
+
+  #makeZoneFiles(directory: string): ZoneFiles {
+    return new ZoneFiles({
+      directory,
+      logger: this.#log,
+      onChange: async zones => {
+        const refused = await this.#control.setZoneFiles(zones.map(loaded => loaded.zone))
+        for (const apex of refused) {
+          this.#log.error(
+            { event: 'zone_refused', zone: apex, code: 'WAY_NAME_TAKEN' },
+            `Zone ${apex} is not served from its file, because the cluster itself fills it`,
+          )
+        }
+      },
+      onProblems: list => {
+        for (const problem of list) {
+          this.#log.error({ event: 'zone_problem', ...problem }, problem.message)
+        }
+      },
+    })
+  }
+
+  #declareHealth(): void {
+    const health = this.#health
+    health.unmet('listeners', 'The listeners are not bound yet')
+    for (const { settings, feed } of this.#control.networks) {
+      health.unmet(
+        `network ${settings.name}`,
+        `Network "${settings.name}" has no state from its source or from disk yet`,
+      )
+      health.detail(`network ${settings.name}`, () => ({
+        synced: feed.hasSynced,
+        restoredAt: feed.restoredAt === null ? null : new Date(feed.restoredAt).toISOString(),
+        problems: feed.problemList,
+      }))
+    }
+    health.detail('zones', () => ({ problems: this.#zoneFiles?.problems ?? [] }))
+  }
+
+  #noteState(): void {
+    const before = this.#health.readiness().ready
+    for (const { settings, feed } of this.#control.networks)
+      if (feed.serving) this.#health.met(`network ${settings.name}`)
+    if (!before && this.#health.readiness().ready) this.#log.info({ event: 'ready' }, 'Ready')
+  }
+
+  async #startPlane(): Promise<DataPlane> {
+    const { dns } = this.#config
+    return await startDataPlane({
+      listen: dns.listen,
+      workers: dns.workers,
+      transport: dns.transport,
+      responder: responderOf(this.#config),
+      views: viewsOf(this.#config.networks),
+      control: this.#words,
+      index: this.#writer.buffers,
+      tcp: dns.tcp,
+      onError: error => this.#log.error({ event: 'dns_thread_failed', error: String(error) }, 'A DNS thread failed'),
+    })
+  }
+
+  async #startApi(): Promise<string> {
+    const { http, networks } = this.#config
+    const ask = makeAsk(() => this.#writer.buffers, this.#words, responderOf(this.#config))
+    const explainer = new Explainer({ networks: this.#control.networks, sources: viewsOf(networks), ask })
+    const backend = new Backend({
+      control: this.#control,
+      allocator: this.#allocator,
+      explainer,
+      readiness: () => this.#health.readiness(),
+      metrics: () => this.#metrics.page(),
+    })
+    const api = buildApi(backend, this.#hub, { token: http.token, listen: http.listen, logger: this.#log })
+    this.#api = api
+    this.#undo.push(() => api.close())
+    return await api.listen({ host: http.listen.address, port: http.listen.port })
+  }
+
+  async #reconfigure(config: Config): Promise<void> {
+    await this.#zoneFiles?.reload()
+    this.#needPlane().setResponderOptions(responderOf(config))
+    await this.#control.setNaming(namingOf(config))
+  }
+
+  async #stop(): Promise<void> {
+    this.#health.unmet('stopping', 'The server is stopping')
+    await this.#hub.close()
+    await Promise.all([this.#api?.close(), this.#plane?.stop(STOP_DEADLINE)])
+    await this.#zoneFiles?.stop()
+    await this.#control.stop()
+    this.#allocator.close()
+  }
+
+  #needPlane(): DataPlane {
+    if (this.#plane === null) throw new Error('The DNS threads are not started')
+    return this.#plane
+  }
+}
+
+/** Every source prefix with the number of its network. */
+function viewsOf(networks: readonly NetworkConfig[]): ViewPrefix[] {
+  return networks.flatMap((network, view) => {
+    const prefixes = network.prefix === null ? EVERY_SOURCE : [network.prefix, ...network.sources]
+    return prefixes.map(prefix => ({ prefix, view }))
+  })
+}
+
+const EVERY_SOURCE = ['::/0', '0.0.0.0/0'].map(text => parsePrefix(text)).filter(isPrefix)
+
+function responderOf({ dns }: Config): ResponderOptions {
+  return { udpLimit: dns.udpSize, nsid: dns.nsid === null ? null : Buffer.from(dns.nsid), chaos: dns.chaos }
+}
+
+function namingOf({ dns }: Config): NamingSettings {
+  return { ttl: dns.ttl, pods: dns.pods, serverAddresses: serverAddresses(dns.listen) }
+}
+
+/** What `ns.dns.<zone>` answers: the listeners' addresses; for a wildcard, those of the machine that others can reach. */
+function serverAddresses(listen: readonly ListenAddress[]): readonly Address[] {
+  const texts = new Set<string>()
+  for (const entry of listen) {
+    if (!isWildcard(listenBytes(entry))) texts.add(entry.address)
+    else for (const address of machineAddresses(entry.address === '::' ? 'IPv6' : 'IPv4')) texts.add(address)
+  }
+  return Array.from(texts, text => parseAddress(text)).filter(address => address !== null)
+}
+
+function machineAddresses(family: 'IPv4' | 'IPv6'): string[] {
+  const all = Object.values(networkInterfaces()).flatMap(addresses => addresses ?? [])
+  const usable = all.filter(entry => entry.family === family && !entry.internal && !entry.address.startsWith('fe80:'))
+  return usable.map(entry => entry.address)
+}
