@@ -1,6 +1,8 @@
 /** The nodes of a Service's endpoints: a name below the Service's name, and the reverse name of the address. */
 import { ADDRESS_BYTES } from '../ip/address.ts'
+import type { Name } from '../wire/name.ts'
 import { TYPE } from '../wire/record-type.ts'
+import type { RRset } from '../zone/rrset.ts'
 import type { OwnedNode } from './context.ts'
 import type { Position } from './endpoints.ts'
 import { ownedNode, rrset } from './nodes.ts'
@@ -8,15 +10,16 @@ import type { Packer } from './pack.ts'
 import type { Place, ServicePlan } from './plan.ts'
 import type { Target } from './targets.ts'
 
-/** The target's name in one place, with the addresses of its endpoints; null when the name is too long. */
-export function targetNode(plan: ServicePlan, place: Place, target: Target, packer: Packer): OwnedNode | null {
-  const { targets, context } = plan
+/** The target's name in one place; null when it is too long. */
+export function targetName({ targets }: ServicePlan, { base }: Place, target: Target, packer: Packer): Name | null {
+  return packer.below(targets.wireLabels, targets.wireLabelAt(target), base)
+}
+
+/** The addresses of the target's endpoints: A and AAAA sets. The same in each place. */
+export function targetSets({ context, targets }: ServicePlan, target: Target): RRset[] {
   const { endpoints } = targets
-  const name = packer.endpointName(targets.hostnameOf(target), endpoints.addresses, ADDRESS_BYTES * target, place.base)
-  if (name === null) return null
-  const rdata = endpoints.rdataAt(target)
   if (targets.next(target) < 0) {
-    return ownedNode(place.role, name, [rrset(endpoints.typeAt(target), context.ttl, [rdata])])
+    return [rrset(endpoints.typeAt(target), context.ttl, [endpoints.rdataAt(target)])]
   }
   const members = targets.members(target)
   const sets = [TYPE.A, TYPE.AAAA].map(type => {
@@ -27,11 +30,16 @@ export function targetNode(plan: ServicePlan, place: Place, target: Target, pack
       ofType.map(member => endpoints.rdataAt(member)),
     )
   })
-  return ownedNode(
-    place.role,
-    name,
-    sets.filter(set => set.rdatas.length > 0),
-  )
+  return sets.filter(set => set.rdatas.length > 0)
+}
+
+/** Appends the target's name in each place. */
+export function pushTarget(nodes: OwnedNode[], plan: ServicePlan, target: Target, packer: Packer): void {
+  const sets = targetSets(plan, target)
+  for (const place of plan.places) {
+    const name = targetName(plan, place, target, packer)
+    if (name !== null) nodes.push(ownedNode(place.role, name, sets))
+  }
 }
 
 /**
@@ -41,13 +49,11 @@ export function targetNode(plan: ServicePlan, place: Place, target: Target, pack
 export function endpointReverseNode(plan: ServicePlan, endpoint: Position, packer: Packer): OwnedNode | null {
   const place = plan.places[0]
   if (place === undefined || place.role !== 'cluster') return null
-  const { targets, context } = plan
-  const { addresses } = targets.endpoints
-  const at = ADDRESS_BYTES * endpoint
-  const name = packer.endpointName(targets.hostnameOf(endpoint), addresses, at, place.base)
-  if (name === null) return null
   // The RDATA of a PTR is an uncompressed name (RFC 1035 section 3.3.12): the very octets.
-  return ownedNode('reverse', packer.reverseName(addresses, at), [rrset(TYPE.PTR, context.ttl, [name])])
+  const rdata = targetName(plan, place, endpoint, packer)
+  if (rdata === null) return null
+  const name = packer.reverseName(plan.targets.endpoints.addresses, ADDRESS_BYTES * endpoint)
+  return ownedNode('reverse', name, [rrset(TYPE.PTR, plan.context.ttl, [rdata])])
 }
 
 /** Endpoints with an address that is the Service's own: their reverse name is the Service's. */

@@ -5,7 +5,7 @@
  * PTR: a dozen of 30,000 nodes.
  */
 import { foldName, joinName } from '../wire/name.ts'
-import { endpointReverseNode, ownPositions, pushNode, targetNode } from './below.ts'
+import { endpointReverseNode, ownPositions, pushNode, pushTarget, targetName } from './below.ts'
 import { planNodes } from './compile.ts'
 import type { NodeChanges, OwnedNode } from './context.ts'
 import { diffNodes } from './diff.ts'
@@ -14,7 +14,7 @@ import { headNodes } from './head.ts'
 import { equalBytes } from './nodes.ts'
 import { Packer } from './pack.ts'
 import type { ServicePlan } from './plan.ts'
-import { headlessSrv, portsOf } from './srv.ts'
+import { headlessPorts, portsOf } from './srv.ts'
 import type { Target, Targets } from './targets.ts'
 
 /** Longest octets of a hostname label with its length. */
@@ -56,7 +56,7 @@ function headChanges(old: ServicePlan, now: ServicePlan): NodeChanges {
 }
 
 function headNames(plan: ServicePlan): NodeChanges['removed'] {
-  const { sets } = headlessSrv(plan.targets)
+  const sets = headlessPorts(plan.targets)
   const protocols = [...new Set(sets.map(({ protocol }) => protocol))]
   const below = [...protocols.map(protocol => [protocol]), ...sets.map(({ port, protocol }) => [port, protocol])]
   return plan.places.flatMap(({ role, base }) => below.map(labels => ({ role, key: foldName(joinName(labels, base)) })))
@@ -141,14 +141,15 @@ class EndpointChanges {
   }
 
   #setTarget(target: Target): void {
-    for (const place of this.#now.places) {
-      pushNode(this.#changes.set, targetNode(this.#now, place, target, this.#names))
-    }
+    pushTarget(this.#changes.set, this.#now, target, this.#names)
   }
 
   #removeTarget(target: Target): void {
     if (target < 0) return
-    for (const place of this.#old.places) this.#remove(targetNode(this.#old, place, target, this.#names))
+    for (const place of this.#old.places) {
+      const name = targetName(this.#old, place, target, this.#names)
+      if (name !== null) this.#changes.removed.push({ role: place.role, key: foldName(name) })
+    }
   }
 
   #remove(owned: OwnedNode | null): void {

@@ -1,5 +1,5 @@
 /** All nodes of a plan. */
-import { endpointReverseNode, ownPositions, pushNode, targetNode } from './below.ts'
+import { endpointReverseNode, ownPositions, pushNode, pushTarget } from './below.ts'
 import type { OwnedNode } from './context.ts'
 import { headNodes } from './head.ts'
 import { Packer } from './pack.ts'
@@ -9,9 +9,7 @@ import type { ServicePlan } from './plan.ts'
 export function planNodes(plan: ServicePlan): OwnedNode[] {
   const nodes = headNodes(plan, new Packer())
   const names = new Packer()
-  for (const target of plan.targets.all) {
-    for (const place of plan.places) pushNode(nodes, targetNode(plan, place, target, names))
-  }
+  for (const target of plan.targets.all) pushTarget(nodes, plan, target, names)
   const own = ownPositions(plan)
   const reverse = new Packer()
   for (const endpoint of plan.targets.endpoints.ready) {

@@ -34,6 +34,7 @@ export class Endpoints {
   readonly #words: Int32Array
   readonly #sliceOf: Int32Array
   readonly #starts: number[] = []
+  readonly #rdatas: Uint8Array[] = []
   /** Open addressing over addresses: position + 1, 0 is free. */
   readonly #slots: Int32Array
 
@@ -129,8 +130,13 @@ export class Endpoints {
     return familyOf(this.addresses, ADDRESS_BYTES * position) === 'IPv4' ? TYPE.A : TYPE.AAAA
   }
 
-  /** RDATA of the A or AAAA record (RFC 1035 section 3.4.1, RFC 3596 section 2.2): a view. */
+  /** RDATA of the A or AAAA record (RFC 1035 section 3.4.1, RFC 3596 section 2.2): a view, one a position. */
   rdataAt(position: Position): Uint8Array {
+    this.#rdatas[position] ??= this.#makeRdata(position)
+    return this.#rdatas[position]
+  }
+
+  #makeRdata(position: Position): Uint8Array {
     const at = ADDRESS_BYTES * position
     const skip = familyOf(this.addresses, at) === 'IPv4' ? 12 : 0
     return new Uint8Array(this.addresses.buffer, at + skip, ADDRESS_BYTES - skip)

@@ -1,5 +1,5 @@
 /** The nodes of a Service itself: its name, its ports, and the reverse names of its own addresses. */
-import { ADDRESS_BYTES, type Address } from '../ip/address.ts'
+import type { Address } from '../ip/address.ts'
 import { joinName, type Name } from '../wire/name.ts'
 import { nameRdata, srvRdata } from '../wire/rdata.ts'
 import { TYPE } from '../wire/record-type.ts'
@@ -69,7 +69,7 @@ function portNodes(
   sets: readonly RRset[],
   encode: (rows: readonly number[]) => RRset | null,
 ): OwnedNode[] {
-  const bare = encode(table.ports.map((_, row) => row))
+  const bare = table.ports.length === 0 ? null : encode(table.ports.map((_, row) => row))
   const nodes = [ownedNode(place.role, place.base, bare === null ? sets : [...sets, bare])]
   const protocols = new Set<string>()
   for (const { port, protocol, rows } of table.sets) {
@@ -123,7 +123,7 @@ class EndpointSrv {
     this.#packer = packer
   }
 
-  /** null when no target of the rows has a name that fits. */
+  /** The set, or null when no target of the rows has a name that fits. */
   encode(rows: readonly number[]): RRset | null {
     const weight = weightOf(rows.length)
     if (this.#writtenWeight !== weight) this.#written.length = 0
@@ -144,12 +144,9 @@ class EndpointSrv {
     const known = this.#written[row]
     if (known !== undefined) return known
     const { targets } = this.#plan
-    const target = this.#table.targets[row] as number
-    const { addresses } = targets.endpoints
-    const hostname = targets.hostnameOf(target)
+    const label = targets.wireLabelAt(this.#table.targets[row] as number)
     const port = this.#table.ports[row] as number
-    const at = ADDRESS_BYTES * target
-    const rdata = this.#packer.endpointSrv(weight, port, hostname, addresses, at, this.#place.base)
+    const rdata = this.#packer.srvBelow(weight, port, targets.wireLabels, label, this.#place.base)
     this.#written[row] = rdata
     return rdata
   }

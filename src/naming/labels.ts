@@ -1,6 +1,5 @@
 /** Which texts can be labels, and the label that stands for an address. */
 import { familyOf } from '../ip/address.ts'
-import { MAX_NAME, type Name } from '../wire/name.ts'
 
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i
 const DASH = 0x2d
@@ -11,11 +10,6 @@ export const MAX_DASHED = 39
 /** Whether the text is one label of a host name (RFC 1123 section 2.1): letters, digits and inner hyphens, at most 63. */
 export function isLabel(text: string): boolean {
   return LABEL.test(text)
-}
-
-/** Whether a label of `length` octets can stand before `suffix` in a name of at most 255 octets. */
-export function fitsBefore(length: number, suffix: Name): boolean {
-  return length + 1 + suffix.length <= MAX_NAME
 }
 
 /**
@@ -46,7 +40,9 @@ function putDashed4(bytes: Uint8Array, offset: number, out: Uint8Array, at: numb
 }
 
 function putDashed6(bytes: Uint8Array, offset: number, out: Uint8Array, at: number): number {
-  const [start, length] = longestZeroRun(bytes, offset)
+  const run = longestZeroRun(bytes, offset)
+  const start = run >> 4
+  const length = run & 15
   let end = at
   for (let group = 0; group < 8; group++) {
     if (group === start) {
@@ -65,8 +61,11 @@ function putDashed6(bytes: Uint8Array, offset: number, out: Uint8Array, at: numb
   return end
 }
 
-/** The first of the longest runs of zero groups; start 8 when no run has two (RFC 5952 section 4.2). */
-function longestZeroRun(bytes: Uint8Array, offset: number): [start: number, length: number] {
+/**
+ * The first of the longest runs of zero groups as 16 × its start + its length; start 8 when no run has two groups
+ * (RFC 5952 section 4.2).
+ */
+function longestZeroRun(bytes: Uint8Array, offset: number): number {
   let best = 8
   let bestLength = 1
   let length = 0
@@ -78,7 +77,7 @@ function longestZeroRun(bytes: Uint8Array, offset: number): [start: number, leng
       best = group - length + 1
     }
   }
-  return [best, bestLength]
+  return (best << 4) | bestLength
 }
 
 /** Writes an octet in decimal digits; returns the end. */

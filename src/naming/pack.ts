@@ -5,8 +5,8 @@
  * packer of its own.
  */
 import { familyOf } from '../ip/address.ts'
-import type { Name } from '../wire/name.ts'
-import { fitsBefore, hexDigit, MAX_DASHED, putDashed, putDecimal } from './labels.ts'
+import { MAX_NAME, type Name } from '../wire/name.ts'
+import { hexDigit, putDecimal } from './labels.ts'
 
 const FIRST_BUFFER = 1 << 10
 const LARGEST_BUFFER = 1 << 16
@@ -21,40 +21,36 @@ export class Packer {
   #bytes: Uint8Array = new Uint8Array(0)
   #end = 0
 
-  /** `<hostname>.<base>`, or with the dashed address for a null hostname; null when it is longer than 255 octets. */
-  endpointName(hostname: string | null, bytes: Uint8Array, offset: number, base: Name): Name | null {
-    const out = this.#room(endpointRoom(hostname, base))
-    const end = putEndpointName(hostname, bytes, offset, base, out, this.#end)
-    return end < 0 ? null : (this.#cut(end) as Name)
+  /** `<label>.<base>`; null when that is longer than 255 octets. `label` starts with its length octet. */
+  below(label: Uint8Array, at: number, base: Name): Name | null {
+    const length = (label[at] as number) + 1 + base.length
+    if (length > MAX_NAME) return null
+    const out = this.#room(length)
+    putBelow(label, at, base, out, this.#end)
+    return this.#cut(length) as Name
   }
 
-  /** RDATA of an SRV record (RFC 2782) with priority 0 whose target is the endpoint's name; null when that is too long. */
-  endpointSrv(
-    weight: number,
-    port: number,
-    hostname: string | null,
-    bytes: Uint8Array,
-    offset: number,
-    base: Name,
-  ): Uint8Array | null {
-    const out = this.#room(SRV_HEAD + endpointRoom(hostname, base))
-    const at = this.#end
-    const end = putEndpointName(hostname, bytes, offset, base, out, at + SRV_HEAD)
-    if (end < 0) return null
-    out[at] = 0
-    out[at + 1] = 0
-    out[at + 2] = weight >> 8
-    out[at + 3] = weight & 0xff
-    out[at + 4] = port >> 8
-    out[at + 5] = port & 0xff
-    return this.#cut(end)
+  /** RDATA of an SRV record (RFC 2782) with priority 0 and target `<label>.<base>`; null when that is too long. */
+  srvBelow(weight: number, port: number, label: Uint8Array, at: number, base: Name): Uint8Array | null {
+    const length = (label[at] as number) + 1 + base.length
+    if (length > MAX_NAME) return null
+    const out = this.#room(SRV_HEAD + length)
+    const start = this.#end
+    out[start] = 0
+    out[start + 1] = 0
+    out[start + 2] = weight >> 8
+    out[start + 3] = weight & 0xff
+    out[start + 4] = port >> 8
+    out[start + 5] = port & 0xff
+    putBelow(label, at, base, out, start + SRV_HEAD)
+    return this.#cut(SRV_HEAD + length)
   }
 
   /** The full reverse name of the address at `offset`. */
   reverseName(bytes: Uint8Array, offset: number): Name {
     const out = this.#room(MAX_REVERSE)
     const put = familyOf(bytes, offset) === 'IPv6' ? putReverse6 : putReverse4
-    return this.#cut(put(bytes, offset, out, this.#end)) as Name
+    return this.#cut(put(bytes, offset, out, this.#end) - this.#end) as Name
   }
 
   #room(octets: number): Uint8Array {
@@ -65,33 +61,17 @@ export class Packer {
     return this.#bytes
   }
 
-  #cut(end: number): Uint8Array {
+  #cut(length: number): Uint8Array {
     const start = this.#end
-    this.#end = end
-    return new Uint8Array(this.#bytes.buffer, start, end - start)
+    this.#end = start + length
+    return new Uint8Array(this.#bytes.buffer, start, length)
   }
 }
 
-function endpointRoom(hostname: string | null, base: Name): number {
-  return 1 + (hostname === null ? MAX_DASHED : hostname.length) + base.length
-}
-
-function putEndpointName(
-  hostname: string | null,
-  bytes: Uint8Array,
-  offset: number,
-  base: Name,
-  out: Uint8Array,
-  at: number,
-): number {
-  let end = at + 1
-  if (hostname === null) end = putDashed(bytes, offset, out, end)
-  else for (let i = 0; i < hostname.length; i++) out[end++] = hostname.charCodeAt(i)
-  const length = end - at - 1
-  if (!fitsBefore(length, base)) return -1
-  out[at] = length
-  for (let i = 0; i < base.length; i++) out[end++] = base[i] as number
-  return end
+function putBelow(label: Uint8Array, at: number, base: Name, out: Uint8Array, start: number): void {
+  const octets = (label[at] as number) + 1
+  for (let i = 0; i < octets; i++) out[start + i] = label[at + i] as number
+  for (let i = 0; i < base.length; i++) out[start + octets + i] = base[i] as number
 }
 
 function putReverse6(bytes: Uint8Array, offset: number, out: Uint8Array, at: number): number {

@@ -1,6 +1,16 @@
 /** What a Service's names come to, before any record is written. */
 import { parseAddress } from '../ip/address.ts'
-import { joinName, type Name, NameError, parseName } from '../wire/name.ts'
+import {
+  foldName,
+  isInZone,
+  joinName,
+  labelsOf,
+  type Name,
+  NameError,
+  type NameKey,
+  nameOfKey,
+  parseName,
+} from '../wire/name.ts'
 import type { NamingContext, ServiceFacts, ZoneRole } from './context.ts'
 import { Endpoints } from './endpoints.ts'
 import { isLabel } from './labels.ts'
@@ -61,6 +71,13 @@ export function placesOf(context: NamingContext, { service, app }: ServiceFacts)
   const flycast = app === null ? null : nameOf([service.name, 'svc', app], context.flycast)
   if (flycast !== null) places.push({ role: 'flycast', base: flycast })
   return places
+}
+
+/** The labels of a name before the Service's name, leftmost first, or null when it is not below it. */
+export function labelsBefore(key: NameKey, { base }: Place): string[] | null {
+  const baseKey = foldName(base)
+  if (!isInZone(key, baseKey)) return null
+  return labelsOf(nameOfKey(key)).slice(0, -labelsOf(base).length)
 }
 
 /** The name, lower-case, or null when a label is no label of a host name or the whole is longer than 255 octets. */

@@ -1,15 +1,15 @@
 /** Service and endpoints → names and records: all of them, or one of them. */
 import { addressOfReverseLabels } from '../ip/arpa.ts'
-import { foldName, isInZone, labelsOf, type NameKey, nameOfKey } from '../wire/name.ts'
+import { foldName, labelsOf, type NameKey, nameOfKey } from '../wire/name.ts'
 import type { ZoneNode } from '../zone/rrset.ts'
-import { endpointReverseNode, targetNode } from './below.ts'
+import { endpointReverseNode, targetName, targetSets } from './below.ts'
 import { diffPlans } from './changes.ts'
 import { planNodes } from './compile.ts'
 import type { NamingContext, NodeChanges, OwnedNode, ServiceFacts, ZoneRole } from './context.ts'
 import { headNodes, reverseNode } from './head.ts'
 import { equalBytes } from './nodes.ts'
 import { Packer } from './pack.ts'
-import { type Place, planService, type ServicePlan } from './plan.ts'
+import { labelsBefore, planService, type ServicePlan } from './plan.ts'
 
 /** Gives the node that a Service has at a name, or null. The key is lower-case (`foldName`). */
 export type NodeLookup = (role: ZoneRole, key: NameKey) => ZoneNode | null
@@ -61,18 +61,12 @@ export function serviceLookup(context: NamingContext, facts: ServiceFacts): Node
     if (rest === null) return null
     if (rest.length === 1 && !(rest[0] ?? '').startsWith('_')) {
       const target = plan.targets.find(rest[0] ?? '')
-      return target < 0 ? null : (targetNode(plan, place, target, packer)?.node ?? null)
+      const name = target < 0 ? null : targetName(plan, place, target, packer)
+      return name === null ? null : { name, kind: 'plain', rrsets: targetSets(plan, target) }
     }
     head ??= headNodes(plan, packer)
     return head.find(owned => owned.role === role && foldName(owned.node.name) === key)?.node ?? null
   }
-}
-
-/** The labels of a name before the Service's name, leftmost first, or null when it is not below it. */
-export function labelsBefore(key: NameKey, { base }: Place): string[] | null {
-  const baseKey = foldName(base)
-  if (!isInZone(key, baseKey)) return null
-  return labelsOf(nameOfKey(key)).slice(0, -labelsOf(base).length)
 }
 
 function lookupReverse(plan: ServicePlan, key: NameKey, packer: Packer): ZoneNode | null {

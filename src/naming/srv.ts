@@ -69,9 +69,10 @@ export function clusterSrv(ports: readonly NamedPort[]): SrvTable {
 export function headlessSrv(targets: Targets): SrvTable {
   const { endpoints } = targets
   const builder = new SrvBuilder()
-  const plans: (PortPlan | undefined)[] = []
+  const plans: PortPlan[] = []
+  const isSimple = endpoints.copies.size === 0
   for (const target of targets.all) {
-    if (targets.next(target) < 0 && !endpoints.copies.has(target)) {
+    if (isSimple && targets.next(target) < 0) {
       const slice = endpoints.sliceOf(target)
       plans[slice] ??= builder.plan((endpoints.slices[slice] as EndpointSlice).ports)
       builder.add(target, plans[slice])
@@ -80,6 +81,19 @@ export function headlessSrv(targets: Targets): SrvTable {
     }
   }
   return builder.table
+}
+
+/** The sets alone, without rows: what names `_port._proto` a headless Service has. */
+export function headlessPorts({ endpoints }: Targets): readonly PortSet[] {
+  const builder = new SrvBuilder()
+  const planned = new Set<number>()
+  for (const endpoint of endpoints.ready) {
+    const slice = endpoints.sliceOf(endpoint)
+    if (endpoints.copies.size === 0 && planned.has(slice)) continue
+    planned.add(slice)
+    builder.plan(portsOf(endpoints, endpoint))
+  }
+  return builder.table.sets
 }
 
 /**

@@ -2,13 +2,15 @@
  * The names below a Service's name: one per hostname, which several endpoints may share, and one per address for the
  * endpoints without a hostname (Kubernetes DNS specification 1.1.0, section 2.1).
  */
-import { parseAddress } from '../ip/address.ts'
+import { ADDRESS_BYTES, parseAddress } from '../ip/address.ts'
 import type { Endpoints, Position } from './endpoints.ts'
-import { dashedLabel, isLabel } from './labels.ts'
+import { dashedLabel, isLabel, putDashed } from './labels.ts'
 
 /** A name below a Service's name, by the first endpoint that has it. */
 export type Target = Position
 
+/** A length octet and 63 octets. */
+const LABEL_STRIDE = 64
 const MAYBE_DASHED = /^[0-9a-f]+-[0-9a-f-]+$/
 
 /** The ready endpoints of a Service, grouped by label. */
@@ -16,6 +18,8 @@ export class Targets {
   readonly endpoints: Endpoints
   /** In order of position. */
   readonly all: readonly Target[]
+  /** Labels in wire form, written when {@link wireLabelAt} is asked for them. */
+  readonly wireLabels: Uint8Array
 
   /** By position; null when no endpoint has a hostname, which is nearly always so. */
   readonly #hostnames: readonly (string | null)[] | null
@@ -25,6 +29,7 @@ export class Targets {
 
   constructor(endpoints: Endpoints) {
     this.endpoints = endpoints
+    this.wireLabels = new Uint8Array(LABEL_STRIDE * endpoints.total)
     this.#hostnames = hostnamesOf(endpoints)
     this.#next = this.#hostnames === null ? null : new Int32Array(endpoints.total)
     const byHostname = new Map<string, Target>()
@@ -42,7 +47,19 @@ export class Targets {
   }
 
   labelOf(endpoint: Position): string {
-    return this.hostnameOf(endpoint) ?? dashedLabel(this.endpoints.addresses, 16 * endpoint)
+    return this.hostnameOf(endpoint) ?? this.dashedOf(endpoint)
+  }
+
+  /** The label that an endpoint without a hostname has. */
+  dashedOf(position: Position): string {
+    return dashedLabel(this.endpoints.addresses, ADDRESS_BYTES * position)
+  }
+
+  /** The label in wire form, its length octet first, from this index of {@link wireLabels} on. */
+  wireLabelAt(endpoint: Position): number {
+    const at = LABEL_STRIDE * endpoint
+    if (this.wireLabels[at] === 0) this.#putLabel(endpoint, at)
+    return at
   }
 
   /** The next endpoint with the same label, or −1. A target is its own first endpoint. */
@@ -50,7 +67,7 @@ export class Targets {
     return this.#next === null ? -1 : (this.#next[endpoint] as number) - 1
   }
 
-  /** How many endpoints have the target's label. */
+  /** The endpoints that have the target's label. */
   members(target: Target): Position[] {
     const members: Position[] = []
     for (let endpoint = target; endpoint >= 0; endpoint = this.next(endpoint)) members.push(endpoint)
@@ -63,6 +80,15 @@ export class Targets {
     if (named !== undefined) return named
     const endpoint = dashedEndpoint(this.endpoints, label)
     return endpoint >= 0 && this.endpoints.isReady(endpoint) && this.hostnameOf(endpoint) === null ? endpoint : -1
+  }
+
+  #putLabel(endpoint: Position, at: number): void {
+    const out = this.wireLabels
+    const hostname = this.hostnameOf(endpoint)
+    let end = at + 1
+    if (hostname === null) end = putDashed(this.endpoints.addresses, ADDRESS_BYTES * endpoint, out, end)
+    else for (let i = 0; i < hostname.length; i++) out[end++] = hostname.charCodeAt(i)
+    out[at] = end - at - 1
   }
 
   #group(byHostname: Map<string, Target>): Target[] {
