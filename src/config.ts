@@ -9,7 +9,6 @@ import { poolPrefix } from './config/values.ts'
 import { WaypostError } from './errors.ts'
 
 export { type ConfigChange, loadChange } from './config/change.ts'
-export type { LogLevel, PodRecords, Transport } from './config/dns.ts'
 export type { Fault } from './config/document.ts'
 export type { Flags } from './config/flags.ts'
 export type { Config, NetworkConfig, Surroundings } from './config/model.ts'

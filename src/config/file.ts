@@ -68,7 +68,7 @@ export function fileSchema(resolve: (path: string) => string): Schema<FileConfig
           value(duration(SECOND, DAY)),
           90 * SECOND,
           '`90s`',
-          'How long a reserved address is kept for an owner that was not seen yet.',
+          'For leases between several servers: accepted, and without effect in this version.',
         ),
       }),
     ),
