@@ -1,0 +1,227 @@
+/**
+ * The ledger of claims: one SQLite file in the data folder, held exclusively by one process. A batch of changes is one
+ * transaction; when `write` returns, it is on the disk (write-ahead log, synchronous=FULL: one fsync a commit).
+ */
+import { closeSync, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { WaypostError } from '../errors.ts'
+import type { Address } from '../ip/address.ts'
+import { addressKey, type ClaimRecord, type OwnerRef, ownerKey } from './claims.ts'
+
+/** An address of a network whose row is to be deleted. */
+export interface RowKey {
+  readonly network: string
+  readonly address: Address
+}
+
+/** What the allocator needs of its ledger. */
+export interface ClaimStore {
+  /** Every claim, once, when the process starts. */
+  load(): ClaimRecord[]
+  /** Makes a set of changes durable, all or nothing. @throws WaypostError WAY_LEDGER_WRITE: nothing was changed. */
+  write(puts: readonly ClaimRecord[], deletes: readonly RowKey[]): void
+  close(): void
+}
+
+/** File of the ledger in the data folder. */
+export const LEDGER_FILE = 'ledger.db'
+
+/** Primary result codes of SQLite (sqlite3.h); the low byte of an extended code. */
+const BUSY = 5
+const LOCKED = 6
+const CORRUPT = 11
+const NOT_A_DATABASE = 26
+/** A statement that does not fit the tables. */
+const SQL_ERROR = 1
+
+/** `PRAGMA application_id`: the letters WAYP. */
+const APPLICATION_ID = 0x57415950
+
+/** `PRAGMA user_version`: raised by every change of the tables. */
+const SCHEMA_VERSION = 1
+
+const SCHEMA = `
+  CREATE TABLE claims (
+    network  TEXT    NOT NULL,
+    address  BLOB    NOT NULL CHECK (length(address) = 16),
+    kind     TEXT    NOT NULL CHECK (kind IN ('Service', 'App')),
+    owner    TEXT    NOT NULL,
+    state    TEXT    NOT NULL CHECK (state IN ('bound', 'resting')),
+    until    INTEGER CHECK ((until IS NULL) = (state = 'bound')),
+    placed   INTEGER NOT NULL CHECK (placed IN (0, 1)),
+    position INTEGER NOT NULL,
+    PRIMARY KEY (network, address)
+  ) STRICT, WITHOUT ROWID;
+  PRAGMA application_id = ${APPLICATION_ID};
+  PRAGMA user_version = ${SCHEMA_VERSION};
+`
+
+const PUT = `INSERT INTO claims (network, address, kind, owner, state, until, placed, position) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+  ON CONFLICT (network, address) DO UPDATE SET kind = excluded.kind, owner = excluded.owner, state = excluded.state,
+  until = excluded.until, placed = excluded.placed, position = excluded.position`
+
+/** See the top of the file. */
+export class Ledger implements ClaimStore {
+  readonly #database: DatabaseSync
+  readonly #path: string
+  readonly #inode: number
+  readonly #put: StatementSync
+  readonly #delete: StatementSync
+
+  /**
+   * Opens the ledger of a data folder and makes both when they are missing. An empty file counts as missing.
+   *
+   * @param maxPages a limit on the size of the file, to see it full.
+   * @throws WaypostError WAY_DATA_UNWRITABLE, WAY_DATA_IN_USE, WAY_LEDGER_DAMAGED (the file is left as it is).
+   */
+  constructor(directory: string, maxPages: number | null = null) {
+    const folder = resolve(directory)
+    this.#path = join(folder, LEDGER_FILE)
+    let database: DatabaseSync | null = null
+    try {
+      makeDirectory(folder)
+      database = new DatabaseSync(this.#path)
+      prepare(database)
+      if (maxPages !== null) database.exec(`PRAGMA max_page_count = ${maxPages}`)
+      this.#put = database.prepare(PUT)
+      this.#delete = database.prepare('DELETE FROM claims WHERE network = ? AND address = ?')
+      this.#inode = statSync(this.#path).ino
+      this.#database = database
+    } catch (error) {
+      database?.close()
+      throw failureOf(error, directory, this.#path)
+    }
+  }
+
+  load(): ClaimRecord[] {
+    const claims: ClaimRecord[] = []
+    const networks = new Map<string, string>()
+    for (const row of this.#database.prepare('SELECT * FROM claims').iterate()) {
+      const text = row['network'] as string
+      const network = networks.get(text) ?? text
+      networks.set(network, network)
+      claims.push(recordOf(network, row))
+    }
+    return claims
+  }
+
+  write(puts: readonly ClaimRecord[], deletes: readonly RowKey[]): void {
+    try {
+      if (statSync(this.#path, { throwIfNoEntry: false })?.ino !== this.#inode) {
+        throw new Error('the file was removed or replaced while it was open; restart Waypost')
+      }
+      this.#database.exec('BEGIN IMMEDIATE')
+      for (const { network, address } of deletes) this.#delete.run(network, address)
+      for (const claim of puts) this.#putRow(claim)
+      this.#database.exec('COMMIT')
+    } catch (error) {
+      this.#rollback()
+      const reason = error instanceof Error ? error.message : String(error)
+      throw new WaypostError('WAY_LEDGER_WRITE', `Cannot write to the ledger ${this.#path}: ${reason}`, {
+        cause: error,
+      })
+    }
+  }
+
+  close(): void {
+    this.#database.close()
+  }
+
+  #putRow(claim: ClaimRecord): void {
+    const { network, address, owner, state, until, placed, position } = claim
+    this.#put.run(network, address, owner.kind, owner.name, state, until, placed ? 1 : 0, position)
+  }
+
+  /** SQLite rolls back by itself after some errors and not after others. */
+  #rollback(): void {
+    try {
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
+    } catch {
+      // the failure that led here is the one to report; a transaction that was not committed is void on the next open
+    }
+  }
+}
+
+/** Makes a folder and its parents, readable by the owner alone and durable before anything is put in. */
+function makeDirectory(folder: string): void {
+  const first = mkdirSync(folder, { recursive: true, mode: 0o700 })
+  if (first === undefined || process.platform === 'win32') return
+  for (let made = folder; made.length >= first.length; made = dirname(made)) {
+    const parent = openSync(dirname(made), 'r')
+    fsyncSync(parent)
+    closeSync(parent)
+  }
+}
+
+/** Takes the lock, checks the file, and only then writes to it. */
+function prepare(database: DatabaseSync): void {
+  database.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT')
+  const isNew = checkSchema(database)
+  const [check] = Object.values(database.prepare('PRAGMA quick_check(1)').get() ?? {})
+  if (check !== 'ok') throw new WaypostError('WAY_LEDGER_DAMAGED', String(check))
+  // a log that one big batch made long is cut again
+  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 16777216')
+  if (isNew) database.exec(`BEGIN; ${SCHEMA} COMMIT`)
+}
+
+/** Whether the database is a new one. @throws WaypostError WAY_LEDGER_DAMAGED when it is somebody else's or newer. */
+function checkSchema(database: DatabaseSync): boolean {
+  const application = pragma(database, 'application_id')
+  const version = pragma(database, 'user_version')
+  const tables = database.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.['n']
+  if (application === 0 && version === 0 && tables === 0) return true
+  if (application !== APPLICATION_ID) {
+    throw new WaypostError('WAY_LEDGER_DAMAGED', 'it is a database of another program')
+  }
+  if (version !== SCHEMA_VERSION) {
+    const known = `this one knows version ${SCHEMA_VERSION}`
+    throw new WaypostError('WAY_LEDGER_DAMAGED', `another Waypost wrote it with tables of version ${version}; ${known}`)
+  }
+  return false
+}
+
+function pragma(database: DatabaseSync, name: string): number {
+  return Number(database.prepare(`PRAGMA ${name}`).get()?.[name])
+}
+
+/** A row as a claim. The table's constraints, which quick_check has verified, vouch for the types. */
+function recordOf(network: string, row: Record<string, unknown>): ClaimRecord {
+  const address = row['address'] as Address
+  const owner: OwnerRef = { kind: row['kind'] as OwnerRef['kind'], name: row['owner'] as string }
+  return {
+    network,
+    address,
+    owner,
+    state: row['state'] as ClaimRecord['state'],
+    until: row['until'] as number | null,
+    key: addressKey(address),
+    ownerKey: ownerKey(owner),
+    placed: row['placed'] === 1,
+    position: row['position'] as number,
+    slot: -1,
+  }
+}
+
+/** The error to report for what was thrown while the ledger at `path` in `directory` was opened. */
+function failureOf(error: unknown, directory: string, path: string): WaypostError {
+  const reason = error instanceof Error ? error.message : String(error)
+  if (error instanceof WaypostError) return new WaypostError(error.code, `Cannot use the ledger ${path}: ${reason}`)
+  const code = resultCode(error)
+  if (code === BUSY || code === LOCKED) {
+    const message = `Cannot use the data folder ${directory}: another process has it open`
+    return new WaypostError('WAY_DATA_IN_USE', message, { cause: error })
+  }
+  if (code === CORRUPT || code === NOT_A_DATABASE || code === SQL_ERROR) {
+    return new WaypostError('WAY_LEDGER_DAMAGED', `Cannot use the ledger ${path}: ${reason}`, { cause: error })
+  }
+  return new WaypostError('WAY_DATA_UNWRITABLE', `Cannot write the data folder ${directory}: ${reason}`, {
+    cause: error,
+  })
+}
+
+/** The primary result code of an error of node:sqlite, or null for any other error. */
+function resultCode(error: unknown): number | null {
+  if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return null
+  return error.errcode & 0xff
+}
