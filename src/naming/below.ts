@@ -1,6 +1,7 @@
 /** The nodes of a Service's endpoints: a name below the Service's name, and the reverse name of the address. */
 import { ADDRESS_BYTES } from '../ip/address.ts'
 import type { Name } from '../wire/name.ts'
+import { nameRdata } from '../wire/rdata.ts'
 import { TYPE } from '../wire/record-type.ts'
 import type { RRset } from '../zone/rrset.ts'
 import type { OwnedNode } from './context.ts'
@@ -33,13 +34,17 @@ export function targetSets({ context, targets }: ServicePlan, target: Target): R
   return sets.filter(set => set.rdatas.length > 0)
 }
 
-/** Appends the target's name in each place. */
-export function pushTarget(nodes: OwnedNode[], plan: ServicePlan, target: Target, packer: Packer): void {
+/** Appends the target's name in each place; returns its name in the cluster zone, or null when it has none there. */
+export function pushTarget(nodes: OwnedNode[], plan: ServicePlan, target: Target, packer: Packer): Name | null {
   const sets = targetSets(plan, target)
+  let clusterName: Name | null = null
   for (const place of plan.places) {
     const name = targetName(plan, place, target, packer)
-    if (name !== null) nodes.push(ownedNode(place.role, name, sets))
+    if (name === null) continue
+    nodes.push(ownedNode(place.role, name, sets))
+    if (place.role === 'cluster') clusterName = name
   }
+  return clusterName
 }
 
 /**
@@ -49,11 +54,14 @@ export function pushTarget(nodes: OwnedNode[], plan: ServicePlan, target: Target
 export function endpointReverseNode(plan: ServicePlan, endpoint: Position, packer: Packer): OwnedNode | null {
   const place = plan.places[0]
   if (place === undefined || place.role !== 'cluster') return null
-  // The RDATA of a PTR is an uncompressed name (RFC 1035 section 3.3.12): the very octets.
-  const rdata = targetName(plan, place, endpoint, packer)
-  if (rdata === null) return null
+  const target = targetName(plan, place, endpoint, packer)
+  return target === null ? null : reverseNodeTo(plan, endpoint, target, packer)
+}
+
+/** The reverse node of an endpoint whose name in the cluster zone is known. */
+export function reverseNodeTo(plan: ServicePlan, endpoint: Position, target: Name, packer: Packer): OwnedNode {
   const name = packer.reverseName(plan.targets.endpoints.addresses, ADDRESS_BYTES * endpoint)
-  return ownedNode('reverse', name, [rrset(TYPE.PTR, plan.context.ttl, [rdata])])
+  return ownedNode('reverse', name, [rrset(TYPE.PTR, plan.context.ttl, [nameRdata(target)])])
 }
 
 /** Endpoints with an address that is the Service's own: their reverse name is the Service's. */

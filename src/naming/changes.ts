@@ -90,8 +90,7 @@ class EndpointChanges {
   readonly #old: ServicePlan
   readonly #now: ServicePlan
   readonly #changes: NodeChanges
-  readonly #names = new Packer()
-  readonly #reverse = new Packer()
+  readonly #packer = new Packer()
   /** Labels that have other endpoints than before. Dashed ones are in it only where a hostname may spell them. */
   readonly #labels = new Set<string>()
 
@@ -120,7 +119,7 @@ class EndpointChanges {
       const previous = finder.find(endpoint)
       const hostname = now.hostnameOf(endpoint)
       if (previous >= 0 && old.hostnameOf(previous) === hostname) continue
-      if (!own.has(endpoint)) pushNode(this.#changes.set, endpointReverseNode(this.#now, endpoint, this.#reverse))
+      if (!own.has(endpoint)) pushNode(this.#changes.set, endpointReverseNode(this.#now, endpoint, this.#packer))
       if (hostname !== null || old.hasHostnames) this.#labels.add(now.labelOf(endpoint))
       else this.#setTarget(endpoint)
       if (previous >= 0) this.#labels.add(old.labelOf(previous))
@@ -134,20 +133,20 @@ class EndpointChanges {
     const finder = new Finder(now, old)
     for (const endpoint of old.endpoints.ready) {
       if (finder.find(endpoint) >= 0) continue
-      if (!own.has(endpoint)) this.#remove(endpointReverseNode(this.#old, endpoint, this.#reverse))
+      if (!own.has(endpoint)) this.#remove(endpointReverseNode(this.#old, endpoint, this.#packer))
       if (old.hasHostnames || now.hasHostnames) this.#labels.add(old.labelOf(endpoint))
       else this.#removeTarget(endpoint)
     }
   }
 
   #setTarget(target: Target): void {
-    pushTarget(this.#changes.set, this.#now, target, this.#names)
+    pushTarget(this.#changes.set, this.#now, target, this.#packer)
   }
 
   #removeTarget(target: Target): void {
     if (target < 0) return
     for (const place of this.#old.places) {
-      const name = targetName(this.#old, place, target, this.#names)
+      const name = targetName(this.#old, place, target, this.#packer)
       if (name !== null) this.#changes.removed.push({ role: place.role, key: foldName(name) })
     }
   }

@@ -1,8 +1,7 @@
 /**
  * Names and RDATA of many endpoints, cut out of few large buffers: a typed array of more than 64 octets that owns its
- * memory costs about 450 ns, a view into a shared buffer about 35. A view keeps its buffer alive: nodes are meant to be
- * encoded into the name index and dropped. What is kept longer (reverse nodes, which several Services share) gets a
- * packer of its own.
+ * memory costs about 450 ns, a view into a shared buffer about 35. A view keeps its buffer, of at most 64 KiB, alive:
+ * nodes are meant to be encoded into the name index and dropped.
  */
 import { familyOf } from '../ip/address.ts'
 import { MAX_NAME, type Name } from '../wire/name.ts'
