@@ -1,0 +1,52 @@
+/** What the control thread and the threads of the data plane tell each other. */
+import type { IndexBuffers } from '../index/layout.ts'
+import type { ListenAddress } from './listen.ts'
+import type { ResponderOptions } from './responder.ts'
+import type { StreamLimits } from './tcp/stream-server.ts'
+
+/** What a thread serves, and how. */
+export type WorkerRole =
+  | {
+      readonly kind: 'batched'
+      /** Opened by the control thread, which closes them too: they outlive a thread that dies. */
+      readonly sockets: readonly { readonly descriptor: number; readonly listen: ListenAddress }[]
+    }
+  | {
+      readonly kind: 'portable'
+      readonly listen: readonly ListenAddress[]
+      readonly shared: boolean
+      readonly receiveBuffer: number
+    }
+  | { readonly kind: 'stream'; readonly listen: readonly ListenAddress[]; readonly limits: StreamLimits }
+
+/** What can change while a thread runs. */
+export interface PublishedState {
+  readonly index: IndexBuffers
+  /** Made by `packViews`. */
+  readonly views: SharedArrayBuffer
+  readonly responder: ResponderOptions
+}
+
+/** `workerData` of a thread. */
+export interface WorkerSetup {
+  readonly role: WorkerRole
+  readonly state: PublishedState
+  /** The control block (layout: `CONTROL`). */
+  readonly control: SharedArrayBuffer
+  /** The counter blocks, and which one is this thread's. */
+  readonly counters: SharedArrayBuffer
+  readonly block: number
+}
+
+/** To a thread. A thread that blocks looks when the generation word has moved. */
+export type ToWorker =
+  | { readonly type: 'publish'; readonly state: Partial<PublishedState> }
+  | { readonly type: 'stop'; readonly deadlineMs: number }
+
+/** From a thread. */
+export type FromWorker =
+  | { readonly type: 'listening' }
+  /** `WAY_LISTEN`; `code` is the system's name of the reason. The thread ends. */
+  | { readonly type: 'listen-failed'; readonly message: string; readonly code: string }
+  /** Answering a message failed; at most one report a second. */
+  | { readonly type: 'fault'; readonly error: Error; readonly count: number }

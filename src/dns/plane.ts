@@ -1,0 +1,188 @@
+/**
+ * The control thread's side of the data plane: starts its threads, hands them what is new, sums what they count.
+ *
+ * ```
+ *   control thread ── publish: post, then move the generation word ──► udp-0 … udp-n   UDP, each with sockets of its own
+ *                                                                 └──► tcp             TCP, an event loop
+ * ```
+ */
+import { WaypostError } from '../errors.ts'
+import { CONTROL, type IndexBuffers } from '../index/layout.ts'
+import { allocateCounters, type CounterSnapshot, readCounters } from './counters.ts'
+import { type ListenAddress, listenErrorCode } from './listen.ts'
+import type { PublishedState, WorkerRole } from './messages.ts'
+import type { ResponderOptions } from './responder.ts'
+import { SupervisedWorker } from './supervised-worker.ts'
+import type { StreamLimits } from './tcp/stream-server.ts'
+import { type OpenUdpSocket, openUdpSockets, probeUdp } from './udp/sockets.ts'
+import { loadSystemCalls, type SystemCalls } from './udp/system-calls.ts'
+import { packViews, type ViewPrefix } from './views.ts'
+
+/** How UDP is served; see `udp/batched.ts` and `udp/portable.ts`. */
+export type UdpTransportName = 'batched' | 'portable'
+
+export interface DataPlaneOptions {
+  /** Port 0: any port that is free for UDP and TCP. A wildcard means its own family only. */
+  readonly listen: readonly ListenAddress[]
+  /** UDP threads, 1 or more. */
+  readonly workers: number
+  /** `auto`: batched where it works. */
+  readonly transport: UdpTransportName | 'auto'
+  readonly responder: ResponderOptions
+  readonly views: readonly ViewPrefix[]
+  /** The control block (layout: `CONTROL`). The state word is the caller's; the others are set here. */
+  readonly control: SharedArrayBuffer
+  readonly index: IndexBuffers
+  readonly tcp: StreamLimits
+  /** Bytes of the receive buffer of a UDP socket, best effort; 4 MiB by default. */
+  readonly receiveBuffer?: number
+  /** Hears of threads that died (they are started again) and of messages that could not be answered. */
+  onError(error: Error): void
+}
+
+/** One thread, for a metric of its own. `block` is its label in the counters. */
+export interface WorkerInfo {
+  readonly name: string
+  readonly block: number
+  readonly restarts: number
+}
+
+export interface DataPlane {
+  /** The addresses with the ports that were chosen, in the order of the options. */
+  readonly bound: readonly ListenAddress[]
+  readonly transport: UdpTransportName
+  /** Hands another generation of the index to every thread. */
+  publish(buffers: IndexBuffers): void
+  setViews(views: readonly ViewPrefix[]): void
+  setResponderOptions(options: ResponderOptions): void
+  counters(): CounterSnapshot
+  workers(): readonly WorkerInfo[]
+  /** Answers what was asked, and ends the threads; what is left after `deadlineMs` is cut off. */
+  stop(deadlineMs: number): Promise<void>
+}
+
+/** 4 MiB hold more than a tenth of a second at full load. */
+const RECEIVE_BUFFER = 4 << 20
+/** How many free UDP ports are tried that turn out to be taken for TCP. */
+const PORT_ATTEMPTS = 20
+
+/**
+ * Starts the data plane. Resolves when every socket is open.
+ *
+ * @throws WaypostError `WAY_LISTEN` with address, port and reason; nothing is left open then.
+ */
+export async function startDataPlane(options: DataPlaneOptions): Promise<DataPlane> {
+  const calls = options.transport === 'portable' ? null : await loadSystemCalls()
+  if (calls === null && options.transport === 'batched') {
+    const need = 'it needs Linux on x86-64 or arm64 and the package koffi; the portable one runs everywhere'
+    throw new WaypostError('WAY_LISTEN', `Cannot use the batched transport: ${need}`)
+  }
+  const mayTryAgain = options.listen.some(({ port }) => port === 0)
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await Plane.start(options, calls)
+    } catch (error) {
+      if (!mayTryAgain || attempt >= PORT_ATTEMPTS || listenErrorCode(error) !== 'EADDRINUSE') throw error
+    }
+  }
+}
+
+class Plane implements DataPlane {
+  readonly bound: readonly ListenAddress[]
+  readonly transport: UdpTransportName
+  readonly #calls: SystemCalls | null
+  readonly #sockets: readonly OpenUdpSocket[]
+  readonly #control: Int32Array
+  readonly #counters: SharedArrayBuffer
+  readonly #workers: readonly SupervisedWorker[]
+  #state: PublishedState
+  #stopped: Promise<void> | null = null
+
+  static async start(options: DataPlaneOptions, calls: SystemCalls | null): Promise<Plane> {
+    const { listen, workers, receiveBuffer = RECEIVE_BUFFER } = options
+    if (calls !== null) {
+      const sockets = openUdpSockets(calls, listen, workers, receiveBuffer)
+      const bound = sockets[0]?.map(socket => socket.listen) ?? []
+      const roles = sockets.map((list): WorkerRole => ({ kind: 'batched', sockets: list }))
+      return await new Plane(options, calls, sockets.flat(), bound, roles).#start()
+    }
+    const bound: ListenAddress[] = []
+    for (const address of listen) bound.push(await probeUdp(address))
+    const role: WorkerRole = { kind: 'portable', listen: bound, shared: workers > 1, receiveBuffer }
+    return await new Plane(options, null, [], bound, Array(workers).fill(role)).#start()
+  }
+
+  private constructor(
+    options: DataPlaneOptions,
+    calls: SystemCalls | null,
+    sockets: readonly OpenUdpSocket[],
+    bound: readonly ListenAddress[],
+    udpRoles: readonly WorkerRole[],
+  ) {
+    const { control, responder, index, views, tcp, onError } = options
+    const roles: readonly WorkerRole[] = [...udpRoles, { kind: 'stream', listen: bound, limits: tcp }]
+    const counters = allocateCounters(roles.length)
+    this.bound = bound
+    this.transport = calls === null ? 'portable' : 'batched'
+    this.#calls = calls
+    this.#sockets = sockets
+    this.#control = new Int32Array(control)
+    this.#counters = counters
+    this.#state = { index, views: packViews(views), responder }
+    this.#workers = roles.map(
+      (role, block) =>
+        new SupervisedWorker({
+          name: role.kind === 'stream' ? 'tcp' : `udp-${block}`,
+          setup: () => ({ role, state: this.#state, control, counters, block }),
+          onError,
+        }),
+    )
+  }
+
+  publish(index: IndexBuffers): void {
+    this.#publish({ index })
+  }
+
+  setViews(views: readonly ViewPrefix[]): void {
+    this.#publish({ views: packViews(views) })
+  }
+
+  setResponderOptions(responder: ResponderOptions): void {
+    this.#publish({ responder })
+  }
+
+  counters(): CounterSnapshot {
+    return readCounters(this.#counters)
+  }
+
+  workers(): WorkerInfo[] {
+    return this.#workers.map(({ name, restarts }, block) => ({ name, block, restarts }))
+  }
+
+  stop(deadlineMs: number): Promise<void> {
+    this.#stopped ??= this.#stop(deadlineMs)
+    return this.#stopped
+  }
+
+  async #start(): Promise<this> {
+    Atomics.store(this.#control, CONTROL.stop, 0)
+    const starts = await Promise.allSettled(this.#workers.map(worker => worker.start()))
+    const failure = starts.find(start => start.status === 'rejected')
+    if (failure === undefined) return this
+    await this.stop(1000)
+    throw failure.reason
+  }
+
+  /** Post first: a thread that sees the word move finds the message. */
+  #publish(state: Partial<PublishedState>): void {
+    this.#state = { ...this.#state, ...state }
+    for (const worker of this.#workers) worker.post({ type: 'publish', state })
+    Atomics.add(this.#control, CONTROL.generation, 1)
+  }
+
+  async #stop(deadlineMs: number): Promise<void> {
+    Atomics.store(this.#control, CONTROL.stop, 1)
+    await Promise.all(this.#workers.map(worker => worker.stop(deadlineMs)))
+    for (const { descriptor } of this.#sockets) this.#calls?.close(descriptor)
+  }
+}

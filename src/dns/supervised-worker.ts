@@ -1,0 +1,121 @@
+/** One thread of the data plane, started again whenever it dies. */
+import { Worker } from 'node:worker_threads'
+import { WaypostError } from '../errors.ts'
+import type { FromWorker, ToWorker, WorkerSetup } from './messages.ts'
+
+/** What a thread is made of, and who hears of its trouble. */
+export interface SupervisedWorkerOptions {
+  /** For people and for profilers: `udp-0`, `tcp`. */
+  readonly name: string
+  /** The present setup; asked again at every start. */
+  readonly setup: () => WorkerSetup
+  readonly onError: (error: Error) => void
+}
+
+/** The wait before a thread is started again: doubled each time, from the first to the longest, in milliseconds. */
+const FIRST_WAIT = 100
+const LONGEST_WAIT = 10_000
+/** A thread that lived this long had no trouble starting: the wait begins small again. */
+const HEALTHY_MS = 60_000
+
+/** See the top of the file. */
+export class SupervisedWorker {
+  readonly #options: SupervisedWorkerOptions
+  #worker: Worker | null = null
+  #exited: Promise<void> = Promise.resolve()
+  #wait = FIRST_WAIT
+  #restartTimer: NodeJS.Timeout | undefined
+  #isStopping = false
+  #restarts = 0
+
+  constructor(options: SupervisedWorkerOptions) {
+    this.#options = options
+  }
+
+  get name(): string {
+    return this.#options.name
+  }
+
+  /** How often it has been started again. */
+  get restarts(): number {
+    return this.#restarts
+  }
+
+  /** Starts the thread. Resolves when its sockets are open. @throws WaypostError `WAY_LISTEN`, or what ended the thread. */
+  async start(): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    this.#spawn(resolve, reject)
+    await promise
+  }
+
+  /** Gives the thread a message, if it is alive; one that is started later gets the setup of that time. */
+  post(message: ToWorker): void {
+    this.#worker?.postMessage(message)
+  }
+
+  /** Resolves when the thread has ended; it is cut off after `deadlineMs`. The stop word must be set before. */
+  async stop(deadlineMs: number): Promise<void> {
+    this.#isStopping = true
+    clearTimeout(this.#restartTimer)
+    // The thread cuts its clients off itself, and needs some of the time to end.
+    this.post({ type: 'stop', deadlineMs: 0.8 * deadlineMs })
+    const cutOff = setTimeout(() => this.#worker?.terminate(), deadlineMs)
+    await this.#exited
+    clearTimeout(cutOff)
+  }
+
+  /** @param failed is called when the thread ends before it listens; the thread is not started again then. */
+  #spawn(listening: () => void, failed: (error: Error) => void): void {
+    const { name, setup, onError } = this.#options
+    const startedAt = performance.now()
+    const worker = new Worker(new URL('./worker.ts', import.meta.url), { name, workerData: setup() })
+    let failure = new Error(`The DNS thread ${name} ended unexpectedly`)
+    let isListening = false
+    this.#worker = worker
+    worker.on('message', (message: FromWorker) => {
+      if (message.type === 'listening') {
+        isListening = true
+        listening()
+      } else if (message.type === 'listen-failed') {
+        failure = new WaypostError('WAY_LISTEN', message.message, { cause: { code: message.code } })
+      } else {
+        onError(faultError(message.error, message.count))
+      }
+    })
+    worker.on('error', error => {
+      failure = error instanceof Error ? error : new Error(String(error))
+    })
+    this.#exited = new Promise(resolve => {
+      worker.once('exit', () => {
+        this.#worker = null
+        resolve()
+        if (!isListening) failed(failure)
+        else if (!this.#isStopping) this.#restart(failure, performance.now() - startedAt)
+      })
+    })
+  }
+
+  #restart(failure: Error, lived: number): void {
+    if (lived > HEALTHY_MS) this.#wait = FIRST_WAIT
+    const wait = this.#wait
+    this.#wait = Math.min(2 * wait, LONGEST_WAIT)
+    const message = `The DNS thread ${this.name} died and is started again in ${wait} ms: ${failure.message}`
+    this.#options.onError(new WaypostError('WAY_INTERNAL', message, { cause: failure }))
+    this.#restartTimer = setTimeout(() => {
+      if (this.#isStopping) return
+      this.#restarts++
+      const startedAt = performance.now()
+      this.#spawn(
+        () => {},
+        error => {
+          if (!this.#isStopping) this.#restart(error, performance.now() - startedAt)
+        },
+      )
+    }, wait)
+  }
+}
+
+function faultError(error: Error, count: number): Error {
+  const others = count > 1 ? ` (and ${count - 1} more since the last report)` : ''
+  return new WaypostError('WAY_INTERNAL', `Cannot answer a DNS message: ${error.message}${others}`, { cause: error })
+}

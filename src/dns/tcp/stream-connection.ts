@@ -1,0 +1,144 @@
+/** One TCP connection: messages in, answers out in the same order, bounded in bytes and in time. */
+import type { Socket } from 'node:net'
+import type { Address } from '../../ip/address.ts'
+import { CELL, CLOSE } from '../counters.ts'
+import { type AnswerContext, TCP } from '../transport.ts'
+import { FrameReader, MAX_MESSAGE } from './framing.ts'
+
+/** Answers of one run over the received messages, before they are written; every connection of the thread uses it. */
+const outbox = new Uint8Array(4 * (2 + MAX_MESSAGE))
+
+/**
+ * Answers a connection. What it may hold: one message that is not whole yet, and while the client does not read its
+ * answers, the segment that came last and the answers up to the socket's high-water mark and one run of the outbox.
+ *
+ * One clock bounds its life: it starts again with every message that was answered and whenever all answers have left,
+ * so that it ends an idle client, one that sends a message octet by octet, and one that never reads.
+ */
+export class StreamConnection {
+  readonly #socket: Socket
+  readonly #source: Address
+  readonly #context: AnswerContext
+  readonly #reader: FrameReader = new FrameReader()
+  readonly #timer: NodeJS.Timeout
+  /** The client does not take its answers. */
+  #isStalled = false
+  /** No more queries will come: the client said so. */
+  #hasEnded = false
+  #isFinishing = false
+  /** Cell of the reason why it was or will be closed. */
+  #closedBy: number = CLOSE.peer
+  /** Nothing is read any more; what was answered still leaves. */
+  #isClosing = false
+
+  constructor(socket: Socket, source: Address, context: AnswerContext, idleMs: number, closed: () => void) {
+    this.#socket = socket
+    this.#source = source
+    this.#context = context
+    this.#timer = setTimeout(() => {
+      this.#closedBy = this.#isStalled ? CLOSE.bytes : CLOSE.idle
+      socket.destroy()
+    }, idleMs)
+    socket.on('data', (segment: Buffer) => this.#receive(segment))
+    socket.on('drain', () => this.#resume())
+    socket.on('end', () => {
+      this.#hasEnded = true
+      this.#closeWhenDone()
+    })
+    // A reset by the client, most of the time; 'close' follows.
+    socket.on('error', () => {
+      this.#closedBy = CLOSE.error
+    })
+    socket.on('close', () => {
+      clearTimeout(this.#timer)
+      context.counters.add(this.#closedBy, 1)
+      closed()
+    })
+  }
+
+  /** Closes as soon as the message that is arriving, if there is one, is answered and every answer has left. */
+  finish(): void {
+    this.#isFinishing = true
+    this.#closedBy = CLOSE.stop
+    this.#closeWhenDone()
+  }
+
+  /** Closes at once. */
+  cutOff(): void {
+    this.#socket.destroy()
+  }
+
+  #receive(segment: Uint8Array): void {
+    if (this.#isClosing) return
+    this.#context.counters.add(CELL.receivedBytes + TCP, segment.length)
+    this.#reader.push(segment)
+    this.#answerHeld()
+  }
+
+  #resume(): void {
+    this.#isStalled = false
+    this.#timer.refresh()
+    this.#socket.resume()
+    this.#answerHeld()
+  }
+
+  #answerHeld(): void {
+    const reader = this.#reader
+    let used = 0
+    while (!this.#isStalled && !this.#isClosing && !this.#socket.destroyed && reader.next()) {
+      if (reader.length === 0) {
+        // RFC 1035 has no message without a header: the stream cannot be trusted any more.
+        this.#closedBy = CLOSE.error
+        this.#write(used)
+        this.#close()
+        return
+      }
+      used += this.#answer(used)
+      if (used > outbox.length - 2 - MAX_MESSAGE) {
+        this.#write(used)
+        used = 0
+      }
+    }
+    this.#write(used)
+    reader.settle()
+    this.#closeWhenDone()
+  }
+
+  /** Answers the reader's message into the outbox. @returns the bytes it took there. */
+  #answer(at: number): number {
+    const { answerer, counters, views } = this.#context
+    const { bytes, start, length } = this.#reader
+    this.#timer.refresh()
+    counters.add(CELL.receivedPackets + TCP, 1)
+    let size = 0
+    try {
+      const view = views.find(this.#source, 0)
+      size = answerer.respond(bytes, start, length, outbox, at + 2, MAX_MESSAGE, view, TCP)
+    } catch (error) {
+      this.#context.fault(error)
+    }
+    if (size === 0) return 0
+    outbox[at] = size >> 8
+    outbox[at + 1] = size & 0xff
+    counters.add(CELL.sentPackets + TCP, 1)
+    counters.add(CELL.sentBytes + TCP, 2 + size)
+    return 2 + size
+  }
+
+  #write(used: number): void {
+    if (used === 0 || this.#socket.destroyed) return
+    if (this.#socket.write(outbox.slice(0, used))) return
+    this.#isStalled = true
+    this.#socket.pause()
+  }
+
+  #closeWhenDone(): void {
+    if (this.#isStalled) return
+    if (this.#hasEnded || (this.#isFinishing && this.#reader.held === 0)) this.#close()
+  }
+
+  #close(): void {
+    this.#isClosing = true
+    this.#socket.destroySoon()
+  }
+}

@@ -1,0 +1,51 @@
+/** What a transport needs from its thread, and what a thread needs from a transport. */
+import type { Counters } from './counters.ts'
+import type { ViewTable } from './views.ts'
+
+/** Transport numbers of {@link Answerer.respond}: they choose the size limit and the counters. */
+export const UDP = 0
+export const TCP = 1
+
+/** Turns a query into a reply. */
+export interface Answerer {
+  /**
+   * Writes the reply to the message at `start` into `out` from `outStart`. Synchronous.
+   *
+   * @param view number of the network that the source belongs to, −1 for none.
+   * @returns the reply's length; 0: no reply.
+   */
+  respond(
+    query: Uint8Array,
+    start: number,
+    length: number,
+    out: Uint8Array,
+    outStart: number,
+    outCapacity: number,
+    view: number,
+    transport: number,
+  ): number
+}
+
+/** What the transports of a thread share. */
+export interface AnswerContext {
+  /** Changes when the options of answering change: read it again for every batch or segment. */
+  readonly answerer: Answerer
+  readonly views: ViewTable
+  readonly counters: Counters
+  /** Resolves when the thread is to stop, with the milliseconds that it has; in a thread that runs an event loop. */
+  readonly stopped: Promise<number>
+  /** Takes what the control thread has published, in a thread that blocks. One load when there is nothing. */
+  refresh(): void
+  /** Whether the thread is to stop, in a thread that blocks. */
+  isStopping(): boolean
+  /** Reports that answering a message failed. The message is dropped; the thread goes on. */
+  fault(error: unknown): void
+}
+
+/** UDP on every listed address. */
+export interface UdpTransport {
+  /** Opens the sockets. @throws WaypostError `WAY_LISTEN` */
+  open(): Promise<void>
+  /** Answers until the thread is to stop, then closes. */
+  run(): Promise<void>
+}

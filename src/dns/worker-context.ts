@@ -1,0 +1,87 @@
+/** What a thread of the data plane knows: the answering parts, and what the control thread tells them. */
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
+import { CONTROL } from '../index/layout.ts'
+import { IndexReader } from '../index/reader.ts'
+import { Counters, DROP } from './counters.ts'
+import type { FromWorker, ToWorker, WorkerSetup } from './messages.ts'
+import { Responder } from './responder.ts'
+import type { AnswerContext, Answerer } from './transport.ts'
+import { ViewTable } from './views.ts'
+
+/** Faults are reported at most this often, in milliseconds: a packet can be sent a million times. */
+const FAULT_REPORT_MS = 1000
+
+/** One for each thread. */
+export class WorkerContext implements AnswerContext {
+  readonly counters: Counters
+  readonly views: ViewTable
+  readonly stopped: Promise<number>
+  readonly #reader: IndexReader
+  readonly #responder: Responder
+  readonly #port: MessagePort
+  readonly #control: Int32Array
+  readonly #stop: (deadlineMs: number) => void
+  #seenGeneration = -1
+  #faults = 0
+  #faultReportedAt = Number.NEGATIVE_INFINITY
+
+  constructor({ state, control, counters, block }: WorkerSetup, port: MessagePort) {
+    this.#port = port
+    this.#control = new Int32Array(control)
+    this.counters = new Counters(counters, block)
+    this.views = new ViewTable(state.views)
+    this.#reader = new IndexReader(state.index, control)
+    this.#responder = new Responder(this.#reader, this.counters, state.responder)
+    const { promise, resolve } = Promise.withResolvers<number>()
+    this.stopped = promise
+    this.#stop = resolve
+  }
+
+  get answerer(): Answerer {
+    return this.#responder
+  }
+
+  /** Takes messages as they come: for a thread that runs its event loop. */
+  listen(): void {
+    this.#port.on('message', (message: ToWorker) => this.#take(message))
+  }
+
+  refresh(): void {
+    const generation = Atomics.load(this.#control, CONTROL.generation)
+    if (generation === this.#seenGeneration) return
+    this.#seenGeneration = generation
+    for (let next = receiveMessageOnPort(this.#port); next !== undefined; next = receiveMessageOnPort(this.#port)) {
+      this.#take(next.message)
+    }
+  }
+
+  isStopping(): boolean {
+    return Atomics.load(this.#control, CONTROL.stop) !== 0
+  }
+
+  fault(error: unknown): void {
+    this.counters.add(DROP.fault, 1)
+    this.#faults++
+    const now = performance.now()
+    if (now - this.#faultReportedAt < FAULT_REPORT_MS) return
+    this.#faultReportedAt = now
+    this.tell({ type: 'fault', error: error instanceof Error ? error : new Error(String(error)), count: this.#faults })
+    this.#faults = 0
+  }
+
+  /** Tells the control thread. */
+  tell(message: FromWorker): void {
+    this.#port.postMessage(message)
+  }
+
+  #take(message: ToWorker): void {
+    if (message.type === 'stop') {
+      this.#stop(message.deadlineMs)
+      return
+    }
+    const { index, views, responder } = message.state
+    if (index !== undefined) this.#reader.adopt(index)
+    if (views !== undefined) this.views.adopt(views)
+    if (responder !== undefined) this.#responder.configure(responder)
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * Entry of every thread of the data plane, where its parts are put together.
+ *
+ * A batched UDP thread blocks and never runs its event loop: it takes messages when the generation word has moved. The
+ * others take them as events.
+ */
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
+import { WaypostError } from '../errors.ts'
+import { listenBytes, listenErrorCode } from './listen.ts'
+import type { WorkerRole, WorkerSetup } from './messages.ts'
+import { StreamServer } from './tcp/stream-server.ts'
+import type { AnswerContext } from './transport.ts'
+import { BatchedUdp } from './udp/batched.ts'
+import { PortableUdp } from './udp/portable.ts'
+import { loadSystemCalls } from './udp/system-calls.ts'
+import { WorkerContext } from './worker-context.ts'
+
+/** The service of one thread: sockets first, then answers until the thread is to stop. */
+interface Service {
+  open(): Promise<void>
+  run(): Promise<void>
+}
+
+if (parentPort !== null) await serve(workerData as WorkerSetup, parentPort)
+
+async function serve(setup: WorkerSetup, port: MessagePort): Promise<void> {
+  const context = new WorkerContext(setup, port)
+  if (setup.role.kind !== 'batched') context.listen()
+  try {
+    const service = await serviceOf(setup.role, context)
+    await service.open()
+    context.tell({ type: 'listening' })
+    await service.run()
+  } catch (error) {
+    if (!(error instanceof WaypostError) || error.code !== 'WAY_LISTEN') throw error
+    context.tell({ type: 'listen-failed', message: error.message, code: listenErrorCode(error) })
+  }
+  port.close()
+}
+
+async function serviceOf(role: WorkerRole, context: AnswerContext): Promise<Service> {
+  if (role.kind === 'stream') return streamService(role, context)
+  if (role.kind === 'portable') return new PortableUdp(context, role)
+  const calls = await loadSystemCalls()
+  if (calls === null) throw new Error('The batched transport does not work in this thread')
+  return new BatchedUdp(
+    calls,
+    context,
+    role.sockets.map(({ descriptor, listen }) => ({ descriptor, address: listenBytes(listen), port: listen.port })),
+  )
+}
+
+function streamService({ listen, limits }: WorkerRole & { kind: 'stream' }, context: AnswerContext): Service {
+  const server = new StreamServer(context, limits)
+  return {
+    open: () => server.listen(listen),
+    run: async () => server.stop(await context.stopped),
+  }
+}
