@@ -1,0 +1,270 @@
+/**
+ * The writing side of the name index: one object, in the control thread. Every change is one entry appended and one
+ * slot stored. When the arena is full or holds more garbage than answers, or the slots are half taken, a fresh
+ * generation is made and handed over; readers stay with the old one, which no longer changes, until they take it.
+ */
+import { foldName, foldOctet, type Name, type NameKey, nameOfKey } from '../wire/name.ts'
+import type { ZoneNode } from '../zone/rrset.ts'
+import { decodeEntry } from './decoder.ts'
+import { entryBound } from './encoder.ts'
+import { ENTRY, ENTRY_FLAG, type IndexBuffers, ZONE, ZONE_ROW } from './layout.ts'
+import { IndexMemory } from './memory.ts'
+import { encodeZoneRecord, ZONE_RECORD_BOUND, type ZoneSpec, zoneFlags } from './zone-record.ts'
+
+/** How to make a writer. */
+export interface IndexWriterOptions {
+  /** 32 bits from a random source: they key the hash, so that nobody can choose names that collide. */
+  readonly seed: number
+  /** Called, inside of the call that brought it about, when a fresh generation replaces the present one. */
+  readonly onGeneration: (buffers: IndexBuffers) => void
+  /** Least size of the arena; 128 MiB. Pages that are never written cost no memory, only address space. */
+  readonly initialArenaBytes?: number
+  /** Least number of slots, a power of two; 65,536. */
+  readonly initialSlots?: number
+}
+
+/** Figures of the index; bytes are octets of the present arena. */
+export interface IndexStats {
+  /** Entries, apexes included. */
+  readonly names: number
+  readonly zones: number
+  /** Address space of the arena. */
+  readonly arenaBytes: number
+  /** Octets of it that are written, which is what it costs. */
+  readonly usedBytes: number
+  /** Written octets that nothing points to. */
+  readonly garbageBytes: number
+  readonly slots: number
+  /** Slots that hold an entry or held one. */
+  readonly usedSlots: number
+  readonly generation: number
+}
+
+/** A zone that has, or still has entries. */
+interface ZoneState {
+  readonly id: number
+  /** Set while the zone is served. */
+  key: string | null
+  apexLength: number
+  entries: number
+  wildcards: number
+  flags: number
+}
+
+/** Owner tag of the entry that an apex has of itself. */
+const NO_OWNER = 0
+const WILDCARD = 0x012a
+
+/** See the top of the file. */
+export class IndexWriter {
+  readonly #memory: IndexMemory
+  /** By zone number. */
+  readonly #zones: ZoneState[] = []
+  readonly #zoneIds = new Map<string, number>()
+  readonly #freeIds: number[] = []
+  readonly #record = new Uint8Array(ZONE_RECORD_BOUND)
+  readonly #recordWords = new Int32Array(this.#record.buffer)
+  /** The name of the last {@link #lookUp}, folded, zeros behind it. */
+  readonly #folded = new Uint8Array(264)
+  readonly #foldedWords = new Int32Array(this.#folded.buffer)
+  readonly #foldedView = new DataView(this.#folded.buffer)
+
+  constructor(options: IndexWriterOptions) {
+    this.#memory = new IndexMemory({
+      seed: options.seed,
+      arenaBytes: options.initialArenaBytes ?? 1 << 27,
+      slots: options.initialSlots ?? 1 << 16,
+      onGeneration: options.onGeneration,
+    })
+  }
+
+  /** The present generation. */
+  get buffers(): IndexBuffers {
+    return this.#memory.buffers
+  }
+
+  /**
+   * Serves a zone, or changes one that is served (same view and apex). The SOA at the apex is answered from `spec`;
+   * record sets of type SOA in nodes are ignored. A new serial alone is one word stored. Nodes at and below the apex
+   * that belong to an enclosing zone must be set again with the new zone's number.
+   *
+   * @returns the zone's number, for {@link set}.
+   */
+  defineZone(view: number, spec: ZoneSpec): number {
+    const key = zoneKey(view, spec.apex)
+    const zone = this.#zones[this.#zoneIds.get(key) ?? -1] ?? this.#openZone(key, spec.apex.length)
+    const memory = this.#memory
+    memory.reserve(ZONE_RECORD_BOUND, zone.id)
+    zone.flags = zoneFlags(spec) | (zone.wildcards > 0 ? ZONE.wildcards : 0)
+    memory.table.setZone(zone.id, ZONE_ROW.flags, zone.flags)
+    memory.table.setZone(zone.id, ZONE_ROW.serial, spec.soa.serial | 0)
+    this.#putRecord(zone, spec)
+    const place = this.#lookUp(view, spec.apex)
+    if (place === 0) {
+      this.#put(view, zone, { name: spec.apex, kind: 'plain', rrsets: [] }, NO_OWNER, ENTRY_FLAG.bare)
+    } else if (this.#zoneOf(place) !== zone) {
+      const owner = memory.words[place + ENTRY.owner] as number
+      this.#put(view, zone, { ...decodeEntry(memory.buffers.arena, place), kind: 'plain' }, owner, 0)
+    }
+    return zone.id
+  }
+
+  /** Stops serving a zone: its names are REFUSED. Its apex goes with it; its other entries are the caller's to delete. */
+  removeZone(view: number, apex: NameKey): void {
+    const name = nameOfKey(apex)
+    const key = zoneKey(view, name)
+    const zone = this.#zones[this.#zoneIds.get(key) ?? -1]
+    if (zone === undefined) return
+    const { table } = this.#memory
+    const place = this.#lookUp(view, name)
+    if (place !== 0 && this.#zoneOf(place) === zone) this.#remove(place)
+    this.#memory.discard(table.zone(zone.id, ZONE_ROW.record))
+    table.setZone(zone.id, ZONE_ROW.record, 0)
+    this.#zoneIds.delete(key)
+    zone.key = null
+    this.#freeIfEmpty(zone)
+  }
+
+  /**
+   * Puts a node, in the place of the one that its name has. At the apex of another zone it is ignored: there the zone
+   * below the cut is authoritative (RFC 1034 section 4.2.1). Setting what is there already changes nothing.
+   *
+   * @param owner any unsigned 32-bit tag, see {@link ownerOf}.
+   * @throws RangeError when the zone is unknown or the node has more than 85 record sets.
+   */
+  set(view: number, zoneId: number, node: ZoneNode, owner: number): void {
+    const zone = this.#zones[zoneId]
+    if (zone === undefined || zone.key === null) throw new RangeError(`Cannot set a name: there is no zone ${zoneId}`)
+    this.#put(view, zone, node, owner, 0)
+  }
+
+  /** Takes a name's node away; false when it has none. The apex of a zone keeps its SOA. */
+  delete(view: number, name: NameKey): boolean {
+    const place = this.#lookUp(view, nameOfKey(name))
+    if (place === 0 || this.#isBare(place)) return false
+    const zone = this.#zoneOf(place)
+    if (!this.#isApex(place)) this.#remove(place)
+    else this.#put(view, zone, { name: nameOfKey(name), kind: 'plain', rrsets: [] }, NO_OWNER, ENTRY_FLAG.bare)
+    return true
+  }
+
+  /** The tag that the name's node was set with; null: there is none. */
+  ownerOf(view: number, name: NameKey): number | null {
+    const place = this.#lookUp(view, nameOfKey(name))
+    if (place === 0 || this.#isBare(place)) return null
+    return (this.#memory.words[place + ENTRY.owner] as number) >>> 0
+  }
+
+  /** The name's node as it is answered, its name folded; null: there is none. */
+  nodeOf(view: number, name: NameKey): ZoneNode | null {
+    const place = this.#lookUp(view, nameOfKey(name))
+    return place === 0 || this.#isBare(place) ? null : decodeEntry(this.#memory.buffers.arena, place)
+  }
+
+  /** Figures for metrics. */
+  stats(): IndexStats {
+    const { table, usedBytes, garbageBytes, buffers } = this.#memory
+    return {
+      names: table.live,
+      zones: this.#zoneIds.size,
+      arenaBytes: buffers.arena.byteLength,
+      usedBytes,
+      garbageBytes,
+      slots: table.slots,
+      usedSlots: table.used,
+      generation: buffers.generation,
+    }
+  }
+
+  #put(view: number, zone: ZoneState, node: ZoneNode, owner: number, flags: number): void {
+    const memory = this.#memory
+    memory.reserve(entryBound(node), zone.id)
+    const old = this.#lookUp(view, node.name)
+    const oldZone = old === 0 ? null : this.#zoneOf(old)
+    if (oldZone !== null && oldZone !== zone && this.#isApex(old)) return
+    const { name } = memory.reader
+    const head = { view, zone: zone.id, owner, flags }
+    if (name.length === zone.apexLength && zone.key === zoneKey(view, node.name)) head.flags |= ENTRY_FLAG.apex
+    const octets = memory.encoder.encode(memory.end, head, node, name, this.#foldedWords)
+    if (old !== 0 && memory.isSame(old, memory.end)) return
+    const place = memory.keep(octets)
+    this.#count(zone, 1)
+    if (oldZone === null) {
+      memory.add(name.hashes[0] as number, place)
+      return
+    }
+    memory.table.replace(name.hashes[0] as number, old, place)
+    memory.discard(old)
+    this.#count(oldZone, -1)
+  }
+
+  /** Takes away the entry at `place`, whose name was the last to be looked up. */
+  #remove(place: number): void {
+    const zone = this.#zoneOf(place)
+    this.#memory.table.remove(this.#memory.reader.name.hashes[0] as number, place)
+    this.#memory.discard(place)
+    this.#count(zone, -1)
+    this.#freeIfEmpty(zone)
+  }
+
+  /** Place of a name's entry, 0 for none. Leaves the folded name and its hash behind. */
+  #lookUp(view: number, name: Name): number {
+    const folded = this.#folded
+    const { length } = name
+    for (let i = 0; i < length; i++) folded[i] = foldOctet(name[i] as number)
+    folded.fill(0, length, (length + 7) & ~3)
+    const { reader } = this.#memory
+    reader.name.scan(this.#foldedView, 0, length)
+    reader.name.hash(this.#foldedView, 0, view)
+    return reader.find(this.#foldedView, 0, 0, view)
+  }
+
+  /** Counts an entry with the name of the last {@link #lookUp} in or out. */
+  #count(zone: ZoneState, difference: 1 | -1): void {
+    zone.entries += difference
+    if (this.#foldedView.getUint16(0) !== WILDCARD) return
+    zone.wildcards += difference
+    zone.flags = zone.wildcards > 0 ? zone.flags | ZONE.wildcards : zone.flags & ~ZONE.wildcards
+    this.#memory.table.setZone(zone.id, ZONE_ROW.flags, zone.flags)
+  }
+
+  #openZone(key: string, apexLength: number): ZoneState {
+    const id = this.#freeIds.pop() ?? this.#zones.length
+    const zone: ZoneState = { id, key, apexLength, entries: 0, wildcards: 0, flags: 0 }
+    this.#zones[id] = zone
+    this.#zoneIds.set(key, id)
+    return zone
+  }
+
+  /** A number is given again when no entry has it any more. */
+  #freeIfEmpty(zone: ZoneState): void {
+    if (zone.key === null && zone.entries === 0) this.#freeIds.push(zone.id)
+  }
+
+  /** Writes the zone's record, when it says something new. */
+  #putRecord(zone: ZoneState, spec: ZoneSpec): void {
+    const memory = this.#memory
+    const octets = encodeZoneRecord(spec, this.#record)
+    memory.words.set(this.#recordWords.subarray(0, (octets + 3) >> 2), memory.end)
+    const old = memory.table.zone(zone.id, ZONE_ROW.record)
+    if (old !== 0 && memory.isSame(old, memory.end)) return
+    memory.table.setZone(zone.id, ZONE_ROW.record, memory.keep(octets))
+    if (old !== 0) memory.discard(old)
+  }
+
+  #zoneOf(place: number): ZoneState {
+    return this.#zones[this.#memory.reader.zone(place)] as ZoneState
+  }
+
+  #isApex(place: number): boolean {
+    return (this.#memory.reader.shape(place) & ENTRY_FLAG.apex) !== 0
+  }
+
+  #isBare(place: number): boolean {
+    return (this.#memory.reader.shape(place) & ENTRY_FLAG.bare) !== 0
+  }
+}
+
+function zoneKey(view: number, apex: Name): string {
+  return `${view} ${foldName(apex)}`
+}
