@@ -4,6 +4,7 @@ import { type Address, compareAddresses, familyOf, formatAddress } from '../ip/a
 import { backendsOfPort, type PortBackends } from './backends.ts'
 import { Hash64 } from './hash.ts'
 import type { Route } from './route.ts'
+import { wordAt } from './slots.ts'
 
 /** What the routes of one Service depend on. */
 export interface RouteFacts {
@@ -92,15 +93,6 @@ function hashRoute(
   }
   hash.absorb(backends)
   return hash.digest()
-}
-
-function wordAt(bytes: Uint8Array, i: number): number {
-  return (
-    ((bytes[i] as number) << 24) |
-    ((bytes[i + 1] as number) << 16) |
-    ((bytes[i + 2] as number) << 8) |
-    (bytes[i + 3] as number)
-  )
 }
 
 function bySliceName(a: EndpointSlice, b: EndpointSlice): number {

@@ -85,8 +85,18 @@ export function serviceSyncVersion(routes: readonly Route[]): string | null {
   return hash.digest()
 }
 
+/** An unsigned 32-bit hash of a text, for tables; different seeds give independent hashes. */
+export function hash32(text: string, seed: number): number {
+  let h = seed
+  for (let i = 0; i < text.length; i++) {
+    h = Math.imul(h ^ text.charCodeAt(i), 0xcc9e2d51)
+    h = (h << 15) | (h >>> 17)
+  }
+  return avalanche(h ^ text.length) >>> 0
+}
+
 /** The finaliser of MurmurHash3: every input bit reaches every output bit. */
-function avalanche(value: number): number {
+export function avalanche(value: number): number {
   let h = value ^ (value >>> 16)
   h = Math.imul(h, 0x85ebca6b)
   h ^= h >>> 13
