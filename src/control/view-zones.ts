@@ -105,6 +105,8 @@ export class ViewZones {
     const existing = this.#zones.get(foldName(file.apex))
     if (existing === undefined) return this.#add(file.apex, null, file, false)
     if (existing.role === 'cluster' || existing.role === 'flycast') return null
+    // The apex is the file's from now on: its NS set replaces ours.
+    if (existing.file === null) this.#options.writer.delete(this.#options.view, existing.key)
     existing.file = file
     this.#write(existing)
     return existing

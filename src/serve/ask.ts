@@ -1,6 +1,6 @@
 /** Asks the name index as a DNS thread would, and reads the reply as text. */
 import { allocateCounters, Counters } from '../dns/counters.ts'
-import { Responder, type ResponderOptions, TCP } from '../dns/responder.ts'
+import { Responder, type ResponderOptions } from '../dns/responder.ts'
 import type { IndexBuffers } from '../index/layout.ts'
 import { IndexReader } from '../index/reader.ts'
 import { readMessage } from '../wire/message.ts'
@@ -11,6 +11,8 @@ import type { Ask } from './explain.ts'
 
 /** Longest message over TCP. */
 const CAPACITY = 65_535
+/** The responder's number of TCP: its limit is what a message can hold. */
+const TCP = 1
 
 /** Makes the function; it reads whatever generation of the index is the present one. */
 export function makeAsk(buffers: () => IndexBuffers, control: SharedArrayBuffer, options: ResponderOptions): Ask {

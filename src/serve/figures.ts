@@ -1,10 +1,9 @@
 /** The figures of the metrics page, gathered from the parts at each scrape. */
 import type { Control } from '../control/control.ts'
-import type { ZoneFiles } from '../control/zone-files.ts'
 import type { DataPlane } from '../dns/plane.ts'
 import type { RouteHub } from '../feed/hub.ts'
 import type { IndexWriter } from '../index/writer.ts'
-import type { MetricSources, NetworkFigures, PoolFigures } from '../observe/sources.ts'
+import type { MetricSources, NetworkFigures, PoolFigures, ZoneFigures } from '../observe/sources.ts'
 import type { Allocator } from '../pool/allocator.ts'
 
 /** The parts that are counted. */
@@ -14,19 +13,19 @@ export interface CountedParts {
   readonly writer: IndexWriter
   readonly plane: () => DataPlane
   readonly hub: RouteHub
-  readonly zoneFiles: ZoneFiles | null
+  readonly zones: () => ZoneFigures
 }
 
 /** The functions that the metrics page reads. */
 export function figuresOf(parts: CountedParts): MetricSources {
-  const { control, allocator, writer, plane, hub, zoneFiles } = parts
+  const { control, allocator, writer, plane, hub, zones } = parts
   return {
     dns: () => plane().counters(),
     index: () => writer.stats(),
     pools: () => control.networks.map(({ settings }) => poolFigures(allocator, settings.name)),
     networks: () => control.networks.map(networkFigures),
     feed: () => hub.figures(),
-    zones: () => ({ loaded: zoneFiles?.zones.length ?? 0, faulty: zoneFiles?.problems.length ?? 0 }),
+    zones,
   }
 }
 

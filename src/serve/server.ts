@@ -2,9 +2,11 @@
 import { networkInterfaces } from 'node:os'
 import type { Logger } from 'pino'
 import { ManifestSource } from '../cluster/manifests.ts'
+import type { Source } from '../cluster/source.ts'
 import type { Config, NetworkConfig } from '../config.ts'
 import { Control, indexSeed, type NamingSettings } from '../control/control.ts'
-import { ZoneFiles } from '../control/zone-files.ts'
+import { type LoadedZone, ZoneFiles } from '../control/zone-files.ts'
+import type { ZoneProblem } from '../control/zone-folder.ts'
 import { isWildcard, type ListenAddress, listenBytes } from '../dns/listen.ts'
 import { type DataPlane, startDataPlane } from '../dns/plane.ts'
 import type { ResponderOptions } from '../dns/responder.ts'
@@ -17,7 +19,9 @@ import { type Address, parseAddress } from '../ip/address.ts'
 import { isPrefix, parsePrefix } from '../ip/prefix.ts'
 import { Health } from '../observe/health.ts'
 import { createMetrics } from '../observe/registry.ts'
+import type { ZoneFigures } from '../observe/sources.ts'
 import { Allocator } from '../pool/allocator.ts'
+import { VERSION } from '../version.ts'
 import { makeAsk } from './ask.ts'
 import { Backend } from './backend.ts'
 import type { BoundAddresses } from './banner.ts'
@@ -29,10 +33,18 @@ export interface RunningServer {
   readonly bound: BoundAddresses
   /** Resolves when a part failed in a way that cannot be mended while the process runs. */
   readonly failed: Promise<unknown>
+  /** Resolves when everything that the sources have said so far is published. */
+  idle(): Promise<void>
   /** Takes over what of a new configuration can change at run time. */
   reconfigure(config: Config): Promise<void>
   /** Ends everything within two seconds: not ready, watchers get their last sync, TCP its answers. */
   stop(): Promise<void>
+}
+
+/** Parts that a benchmark brings itself. */
+export interface ReplaceableParts {
+  /** In place of the configured source. */
+  readonly makeSource?: (network: string) => Source
 }
 
 /** Milliseconds that the DNS threads get to answer what is in flight. */
@@ -43,11 +55,11 @@ const STOP_DEADLINE = 1500
  *
  * @throws WaypostError WAY_DATA_…, WAY_LEDGER_…, WAY_LISTEN.
  */
-export async function startServer(config: Config, log: Logger): Promise<RunningServer> {
+export async function startServer(config: Config, log: Logger, parts: ReplaceableParts = {}): Promise<RunningServer> {
   const allocator = Allocator.open({ directory: config.data, clock: Date.now, restMs: config.pool.restMs })
   const undo: (() => unknown)[] = [() => allocator.close()]
   try {
-    return await new Assembly(config, log, allocator, undo).start()
+    return await new Assembly(config, log, allocator, undo, parts).start()
   } catch (error) {
     for (const step of undo.reverse()) await step()
     throw error
@@ -60,6 +72,7 @@ class Assembly {
   readonly #log: Logger
   readonly #allocator: Allocator
   readonly #undo: (() => unknown)[]
+  readonly #makeSource: (network: string) => Source
   readonly #health = new Health()
   readonly #words = new SharedArrayBuffer(CONTROL_BYTES)
   readonly #writer: IndexWriter
@@ -69,10 +82,19 @@ class Assembly {
   readonly #metrics: ReturnType<typeof createMetrics>
   readonly #failure = Promise.withResolvers<unknown>()
   #plane: DataPlane | null = null
+  #loadedZones: readonly LoadedZone[] = []
+  #zoneProblems: readonly ZoneProblem[] = []
   #api: Awaited<ReturnType<typeof buildApi>> | null = null
 
-  constructor(config: Config, log: Logger, allocator: Allocator, undo: (() => unknown)[]) {
+  constructor(
+    config: Config,
+    log: Logger,
+    allocator: Allocator,
+    undo: (() => unknown)[],
+    { makeSource }: ReplaceableParts,
+  ) {
     this.#config = config
+    this.#makeSource = makeSource ?? (name => this.#manifestSource(name))
     this.#log = log
     this.#allocator = allocator
     this.#undo = undo
@@ -85,7 +107,8 @@ class Assembly {
     })
     this.#control = this.#makeControl()
     this.#zoneFiles = config.dns.zones === null ? null : this.#makeZoneFiles(config.dns.zones)
-    const parts = { allocator, writer: this.#writer, hub: this.#hub, zoneFiles: this.#zoneFiles }
+    const zones = (): ZoneFigures => ({ loaded: this.#loadedZones.length, faulty: this.#zoneProblems.length })
+    const parts = { allocator, writer: this.#writer, hub: this.#hub, zones }
     const build = { version: VERSION, node: process.version }
     this.#metrics = createMetrics(
       figuresOf({ ...parts, control: this.#control, plane: () => this.#needPlane() }),
@@ -119,6 +142,9 @@ class Assembly {
     return {
       bound: { dns: plane.bound, http },
       failed: this.#failure.promise,
+      idle: async () => {
+        for (const { network } of this.#control.networks) await network.idle()
+      },
       reconfigure: config => this.#reconfigure(config),
       stop: () => this.#stop(),
     }
@@ -134,10 +160,7 @@ class Assembly {
       allocator: this.#allocator,
       writer: this.#writer,
       log: this.#log,
-      makeSource: name => {
-        const network = networks.find(candidate => candidate.name === name) as NetworkConfig
-        return new ManifestSource({ directory: network.cluster.source.manifests, logger: this.#log })
-      },
+      makeSource: this.#makeSource,
       onPublish: changes => this.#hub.publish(changes),
       onReconciled: seconds => this.#metrics.observeReconcile(seconds),
       onState: () => this.#noteState(),
@@ -145,11 +168,18 @@ class Assembly {
     })
   }
 
+  #manifestSource(name: string): Source {
+    const network = this.#config.networks.find(candidate => candidate.name === name)
+    if (network === undefined) throw new Error(`Cannot make a source: no network is called "${name}"`)
+    return new ManifestSource({ directory: network.cluster.source.manifests, logger: this.#log })
+  }
+
   #makeZoneFiles(directory: string): ZoneFiles {
     return new ZoneFiles({
       directory,
       logger: this.#log,
       onChange: async zones => {
+        this.#loadedZones = zones
         const refused = await this.#control.setZoneFiles(zones.map(loaded => loaded.zone))
         for (const apex of refused) {
           this.#log.error(
@@ -159,6 +189,7 @@ class Assembly {
         }
       },
       onProblems: list => {
+        this.#zoneProblems = list
         for (const problem of list) {
           this.#log.error({ event: 'zone_problem', ...problem }, problem.message)
         }
@@ -180,7 +211,7 @@ class Assembly {
         problems: feed.problemList,
       }))
     }
-    health.detail('zones', () => ({ problems: this.#zoneFiles?.problems ?? [] }))
+    health.detail('zones', () => ({ problems: this.#zoneProblems }))
   }
 
   #noteState(): void {
