@@ -1,12 +1,15 @@
 /** The command line. Every error is one sentence with its code on stderr; exit status 1: failure, 2: usage. */
 import { readFileSync, statSync } from 'node:fs'
 import { availableParallelism, homedir, hostname } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command, CommanderError } from 'commander'
 import { addAddresses } from './cli/addresses.ts'
+import { addCheck } from './cli/check.ts'
 import { addExplain } from './cli/explain.ts'
 import type { Io } from './cli/io.ts'
 import { addQuery } from './cli/query.ts'
+import { addRoutes } from './cli/routes.ts'
 import { addServe } from './cli/serve.ts'
 import type { Surroundings } from './config.ts'
 import { WaypostError } from './errors.ts'
@@ -57,8 +60,10 @@ function createProgram(io: Io, finish: (status: number) => void): Command {
     .configureOutput({ writeOut: text => io.out(text), writeErr: text => io.error(text), outputError: () => undefined })
   addServe(program, io, finish)
   addQuery(program, io)
+  addRoutes(program, io)
   addAddresses(program, io)
   addExplain(program, io)
+  addCheck(program, io, finish)
   return program
 }
 
@@ -103,7 +108,7 @@ function surroundingsOfProcess(): Surroundings {
 }
 
 function versionOf(surroundings: Surroundings): string {
-  const manifest: unknown = JSON.parse(surroundings.readFile(`${PACKAGE}package.json`))
+  const manifest: unknown = JSON.parse(surroundings.readFile(join(surroundings.packageFolder, 'package.json')))
   return typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : '0.0.0'
 }
 

@@ -1,0 +1,29 @@
+/** The zone files, read once. */
+import type { Surroundings } from '../config.ts'
+import { ZoneFiles } from '../control/zone-files.ts'
+import type { Finding, Report } from './finding.ts'
+
+/** Reads every zone file of the folder as the server would. */
+export async function checkZones(directory: string, surroundings: Surroundings): Promise<Report> {
+  if (!surroundings.isFolder(directory)) {
+    const message = 'there is no such folder of zone files'
+    return {
+      found: `zones: ${directory}`,
+      findings: [{ file: directory, line: null, message, code: 'WAY_ZONE_PARSE' }],
+    }
+  }
+  const silent = (): void => undefined
+  const logger = { debug: silent, info: silent, warn: silent, error: silent }
+  const files = new ZoneFiles({ directory, logger, onChange: silent, onProblems: silent })
+  await files.reload()
+  const findings: Finding[] = files.problems.map(problem => ({
+    ...problem,
+    line: problem.line === 0 ? null : problem.line,
+  }))
+  for (const loaded of files.zones) {
+    for (const { file, line, message } of loaded.warnings)
+      findings.push({ file, line: line || null, message, code: 'WAY_ZONE_PARSE' })
+  }
+  const records = files.zones.reduce((sum, loaded) => sum + loaded.records, 0)
+  return { found: `zones: ${files.zones.length} zones with ${records} records in ${directory}`, findings }
+}
