@@ -1,7 +1,6 @@
 /** The command line. Every error is one sentence with its code on stderr; exit status 1: failure, 2: usage. */
 import { readFileSync, statSync } from 'node:fs'
 import { availableParallelism, homedir, hostname } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command, CommanderError } from 'commander'
 import { addAddresses } from './cli/addresses.ts'
@@ -13,6 +12,7 @@ import { addRoutes } from './cli/routes.ts'
 import { addServe } from './cli/serve.ts'
 import type { Surroundings } from './config.ts'
 import { WaypostError } from './errors.ts'
+import { VERSION } from './version.ts'
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url))
 
@@ -53,7 +53,7 @@ export async function runCommand(args: readonly string[], io: Io): Promise<numbe
 function createProgram(io: Io, finish: (status: number) => void): Command {
   const program = new Command('waypost')
     .description('An address, a name and a route for every Kubernetes Service on an IPv6 private network.')
-    .version(versionOf(io.surroundings), '-V, --version', 'print the version')
+    .version(VERSION, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print the help of the command')
     .helpCommand('help [command]', 'print the help of a command')
     .exitOverride()
@@ -105,11 +105,6 @@ function surroundingsOfProcess(): Surroundings {
     readFile: path => readFileSync(path, 'utf8'),
     isFolder: path => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true,
   }
-}
-
-function versionOf(surroundings: Surroundings): string {
-  const manifest: unknown = JSON.parse(surroundings.readFile(join(surroundings.packageFolder, 'package.json')))
-  return typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : '0.0.0'
 }
 
 /** A reader that went away (`waypost routes | head`) is no failure. */

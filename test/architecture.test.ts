@@ -5,7 +5,7 @@ import { findCycle, ROOT, readSource, readSources } from '#support/source-tree.t
 
 /**
  * Which folder may import which. `zone/rrset` means that one file only. A root file belongs to the folder of its name
- * (`cli.ts` to `cli`), and every folder may import `errors.ts`. The same table is in ARCHITECTURE.md.
+ * (`cli.ts` to `cli`), and every folder may import `errors.ts` and `version.ts`. The same table is in ARCHITECTURE.md.
  */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   ip: [],
@@ -38,6 +38,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   ],
   cli: ['serve', 'control', 'feed', 'config', 'cluster', 'zone', 'wire', 'ip'],
   errors: [],
+  version: [],
 }
 
 /** Folders that take time, randomness and logging as arguments and import no module of Node.js and no package. */
@@ -54,7 +55,7 @@ function folderOf(path: string): string {
 
 /** Imports of a file that the table does not have. */
 function forbidden(path: string, imports: readonly string[]): string[] {
-  const allowed = ['errors', folderOf(path), ...(ALLOWED[folderOf(path)] ?? [])]
+  const allowed = ['errors', 'version', folderOf(path), ...(ALLOWED[folderOf(path)] ?? [])]
   const fits = (target: string) => allowed.includes(folderOf(target)) || allowed.includes(target.replace(/\.ts$/, ''))
   return imports.filter(target => !fits(target)).map(target => `${path} → ${target}`)
 }

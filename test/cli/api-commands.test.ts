@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { type FakeApi, startFakeApi } from '#support/fake-api.ts'
-import { packageSurroundings, runFake } from '#support/fake-io.ts'
+import { runFake } from '#support/fake-io.ts'
+import { fakeSurroundings } from '#support/surroundings.ts'
 
 let api: FakeApi | undefined
 afterEach(async () => {
@@ -47,7 +48,7 @@ describe('waypost addresses', () => {
 
   it('sends the token of the environment', async () => {
     api = await startFakeApi({ '/v1/addresses': [200, CLAIMS] })
-    await runFake(['addresses', '--http', api.listen], packageSurroundings({}, { env: { WAYPOST_TOKEN: 'sesame' } }))
+    await runFake(['addresses', '--http', api.listen], fakeSurroundings({}, { env: { WAYPOST_TOKEN: 'sesame' } }))
     expect(api.requests).toEqual(['GET /v1/addresses Bearer sesame'])
   })
 })

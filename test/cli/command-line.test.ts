@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { VERSION } from '#src/version.ts'
 import { runFake } from '#support/fake-io.ts'
 import { ROOT } from '#support/source-tree.ts'
 
@@ -21,7 +22,7 @@ describe('the command line', () => {
   })
 
   it('prints its version', async () => {
-    expect(await runFake(['--version'])).toEqual({ status: 0, out: '1.2.3\n', error: '' })
+    expect(await runFake(['--version'])).toEqual({ status: 0, out: `${VERSION}\n`, error: '' })
   })
 
   it.each([

@@ -14,7 +14,7 @@ export interface CommandResult {
 /** Runs a command inside this process. */
 export async function runFake(
   args: readonly string[],
-  surroundings: Surroundings = packageSurroundings(),
+  surroundings: Surroundings = fakeSurroundings(),
 ): Promise<CommandResult> {
   let out = ''
   let error = ''
@@ -31,12 +31,4 @@ export async function runFake(
   }
   const status = await runCommand(args, io)
   return { status, out, error }
-}
-
-/** A made-up machine on which the package has a version. */
-export function packageSurroundings(
-  files: Readonly<Record<string, string>> = {},
-  other: Partial<Surroundings> = {},
-): Surroundings {
-  return fakeSurroundings({ '/package/package.json': '{"version":"1.2.3"}', ...files }, other)
 }

@@ -33,7 +33,9 @@ export function readSource(path: string, text: string): SourceFile {
   return {
     path,
     text,
-    imports: own.map(specifier => normalize(join(dirname(path), specifier)).replaceAll('\\', '/')),
+    imports: own
+      .map(specifier => normalize(join(dirname(path), specifier)).replaceAll('\\', '/'))
+      .filter(target => !target.startsWith('../')),
     modules: specifiers.filter(specifier => !specifier.startsWith('.')),
   }
 }
