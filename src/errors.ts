@@ -39,6 +39,7 @@ export type ErrorCode =
   | 'WAY_HTTP_MEDIA_TYPE'
   | 'WAY_HTTP_BUSY'
   | 'WAY_SERVICE_UNKNOWN'
+  | 'WAY_NOT_READY'
   | 'WAY_QUERY_FAILED'
   | 'WAY_API_UNREACHABLE'
   | 'WAY_NODE_VERSION'
@@ -74,6 +75,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   WAY_HTTP_MEDIA_TYPE: { status: 415, meaning: 'The request body is not application/json.' },
   WAY_HTTP_BUSY: { status: 503, meaning: 'A limit is reached; try again later.' },
   WAY_SERVICE_UNKNOWN: { status: 404, meaning: 'No Service has this name.' },
+  WAY_NOT_READY: { status: 503, meaning: 'The state of the cluster is not known yet; try again later.' },
   WAY_QUERY_FAILED: { status: 503, meaning: 'A query got no answer.' },
   WAY_API_UNREACHABLE: {
     status: 503,
