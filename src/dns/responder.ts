@@ -1,6 +1,17 @@
-/** Turns a query into a reply from the name index: synchronous, without I/O and without allocation. */
+/**
+ * Turns a query into a reply from the name index: synchronous, without I/O and without allocation. The order of the
+ * checks is the order in which RFC 1035 section 4.1 builds a message: header, question, what follows, and only then
+ * what is asked.
+ */
+import { STATE } from '../index/layout.ts'
 import type { IndexReader } from '../index/reader.ts'
-import type { Counters } from './counters.ts'
+import { CLASS, RCODE, TYPE } from '../wire/record-type.ts'
+import { Chaos } from './chaos.ts'
+import { CELL, type Counters, DROP } from './counters.ts'
+import { Lookup, NO_ANSWER } from './lookup.ts'
+import { BAD_QUESTION, HEADER_OCTETS, Query, READ } from './query.ts'
+import { Reply } from './reply.ts'
+import { TCP } from './transport.ts'
 
 /** What can be configured about replies. */
 export interface ResponderOptions {
@@ -12,21 +23,39 @@ export interface ResponderOptions {
   readonly chaos: { readonly version: string; readonly id: string } | null
 }
 
+const QR = 0x80
+const OPCODE = 0x78
+/** What a client takes that says nothing (RFC 1035 section 2.3.4), and the least that counts (RFC 6891 section 6.2.3). */
+const CLASSIC_LIMIT = 512
+const TCP_LIMIT = 65_535
+
 /** See the top of the file. One for each thread. */
 export class Responder {
   readonly #reader: IndexReader
   readonly #counters: Counters
-  #options: ResponderOptions
+  readonly #query = new Query()
+  readonly #reply = new Reply()
+  readonly #lookup: Lookup
+  #chaos: Chaos | null = null
+  #udpLimit = CLASSIC_LIMIT
+  /** The buffers of the last message: nearly always those of the next one. */
+  #input: Uint8Array = new Uint8Array(0)
+  #inputView: DataView = new DataView(this.#input.buffer)
+  #output: Uint8Array = this.#input
+  #outputView: DataView = this.#inputView
 
   constructor(reader: IndexReader, counters: Counters, options: ResponderOptions) {
     this.#reader = reader
     this.#counters = counters
-    this.#options = options
+    this.#lookup = new Lookup(reader, this.#reply)
+    this.configure(options)
   }
 
   /** Takes other options. */
   configure(options: ResponderOptions): void {
-    this.#options = options
+    this.#udpLimit = options.udpLimit
+    this.#reply.configure(options.udpLimit, options.nsid)
+    this.#chaos = options.chaos === null ? null : new Chaos(options.chaos, this.#reply)
   }
 
   /**
@@ -47,19 +76,73 @@ export class Responder {
     view: number,
     transport: number,
   ): number {
-    void [
-      this.#reader,
-      this.#counters,
-      this.#options,
-      query,
-      start,
-      length,
-      out,
-      outStart,
-      outCapacity,
-      view,
-      transport,
-    ]
+    if (query !== this.#input) {
+      this.#input = query
+      this.#inputView = new DataView(query.buffer, query.byteOffset, query.byteLength)
+    }
+    if (out !== this.#output) {
+      this.#output = out
+      this.#outputView = new DataView(out.buffer, out.byteOffset, out.byteLength)
+    }
+    const bytes = this.#inputView
+    if (length < HEADER_OCTETS) return this.#drop(DROP.short)
+    const flags = bytes.getUint8(start + 2)
+    if ((flags & QR) !== 0) return this.#drop(DROP.response)
+    const parsed = this.#query
+    const isQuestion = (flags & OPCODE) === 0 && bytes.getUint16(start + 4) === 1
+    if (!isQuestion) parsed.readEdns(bytes, start, length)
+    const status = isQuestion ? parsed.read(bytes, start, length, this.#reader.name) : BAD_QUESTION
+    const copied = status === BAD_QUESTION ? HEADER_OCTETS : parsed.questionEnd - start
+    const limit = Math.min(outCapacity, this.#limit(transport))
+    if (!this.#reply.open(this.#outputView, outStart, limit, bytes, start, copied, parsed))
+      return this.#drop(DROP.fault)
+    if (status === READ) this.#answer(bytes, start, view, transport)
+    else this.#reply.rcode = (flags & OPCODE) === 0 ? RCODE.FORMERR : RCODE.NOTIMP
+    return this.#close(transport)
+  }
+
+  /** Answers a query that is well formed. */
+  #answer(bytes: DataView, start: number, view: number, transport: number): void {
+    const query = this.#query
+    const reply = this.#reply
+    const { type } = query
+    this.#counters.query(transport, type)
+    if (query.hasEdns && query.version !== 0) {
+      reply.rcode = RCODE.BADVERS
+    } else if (this.#reader.state() !== STATE.serving) {
+      reply.rcode = RCODE.SERVFAIL
+    } else if (query.class !== CLASS.IN) {
+      this.#answerOtherClass(bytes, start)
+    } else if (view < 0 || type === TYPE.AXFR || type === TYPE.IXFR) {
+      reply.rcode = RCODE.REFUSED
+    } else {
+      const kind = this.#lookup.answer(bytes, start + HEADER_OCTETS, type, view)
+      if (kind !== NO_ANSWER) this.#counters.add(kind, 1)
+    }
+  }
+
+  #answerOtherClass(bytes: DataView, start: number): void {
+    const chaos = this.#query.class === CLASS.CH && this.#query.type === TYPE.TXT ? this.#chaos : null
+    const isAnswered = chaos?.answer(bytes, start + HEADER_OCTETS, this.#reader.name.length) ?? false
+    if (!isAnswered) this.#reply.rcode = RCODE.REFUSED
+  }
+
+  #limit(transport: number): number {
+    if (transport === TCP) return TCP_LIMIT
+    const { hasEdns, udpSize } = this.#query
+    return hasEdns ? Math.max(CLASSIC_LIMIT, Math.min(udpSize, this.#udpLimit)) : CLASSIC_LIMIT
+  }
+
+  #close(transport: number): number {
+    const counters = this.#counters
+    const reply = this.#reply
+    counters.response(transport, reply.rcode)
+    if (reply.isTruncated) counters.add(CELL.truncated + transport, 1)
+    return reply.close(this.#query)
+  }
+
+  #drop(cell: number): number {
+    this.#counters.add(cell, 1)
     return 0
   }
 }
