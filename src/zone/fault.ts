@@ -19,7 +19,6 @@ const MAX_MESSAGE = 400
 /** Collects faults up to {@link MAX_FAULTS}. */
 export class FaultList {
   readonly #faults: ZoneFault[] = []
-  #dropped = 0
 
   /** Whether nothing more will be listed. */
   get isFull(): boolean {
@@ -31,23 +30,17 @@ export class FaultList {
   }
 
   add(file: string, line: number, message: string): void {
-    if (this.isFull) this.#dropped++
-    else this.#faults.push({ file, line, message: message.length > MAX_MESSAGE ? clip(message) : message })
+    if (!this.isFull) this.#faults.push({ file, line, message: message.length > MAX_MESSAGE ? clip(message) : message })
   }
 
-  /** The faults in the order in which they were found; the last one says so when there were more. */
+  /** The faults in the order in which they were found; a last one says so when the list is full. */
   list(): readonly ZoneFault[] {
     const last = this.#faults.at(-1)
-    if (last === undefined || this.#dropped === 0) return this.#faults
-    const rest = {
-      file: last.file,
-      line: last.line,
-      message: `Only the first ${MAX_FAULTS} are listed; there are more`,
-    }
-    return [...this.#faults, rest]
+    if (last === undefined || !this.isFull) return this.#faults
+    return [...this.#faults, { ...last, message: `Only the first ${MAX_FAULTS} are listed; there may be more` }]
   }
 }
 
 function clip(message: string): string {
-  return `${message.slice(0, MAX_MESSAGE / 2)} … ${message.slice(-MAX_MESSAGE / 2)}`
+  return `${message.slice(0, MAX_MESSAGE / 2)} ... ${message.slice(-MAX_MESSAGE / 2)}`
 }
