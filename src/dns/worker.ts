@@ -53,7 +53,9 @@ async function serviceOf(role: WorkerRole, context: AnswerContext): Promise<Serv
 function streamService({ listen, limits }: WorkerRole & { kind: 'stream' }, context: AnswerContext): Service {
   const server = new StreamServer(context, limits)
   return {
-    open: () => server.listen(listen),
+    open: async () => {
+      await server.listen(listen)
+    },
     run: async () => server.stop(await context.stopped),
   }
 }

@@ -1,5 +1,5 @@
 /** DNS over TCP (RFC 7766) on every listed address, within limits on connections, bytes and time. */
-import { createServer, type Server, type Socket } from 'node:net'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { setImmediate as nextLoop } from 'node:timers/promises'
 import { familyOf, formatAddress, parseAddress } from '../../ip/address.ts'
 import { CELL, CLOSE } from '../counters.ts'
@@ -32,10 +32,17 @@ export class StreamServer {
     this.#limits = { maxConnectionsPerPeer: Math.max(16, limits.maxConnections >> 2), ...limits }
   }
 
-  /** Listens on every address. @throws WaypostError `WAY_LISTEN`, with nothing left open. */
-  async listen(addresses: readonly ListenAddress[]): Promise<void> {
+  /**
+   * Listens on every address.
+   *
+   * @returns the addresses with the ports that were chosen.
+   * @throws WaypostError `WAY_LISTEN`, with nothing left open.
+   */
+  async listen(addresses: readonly ListenAddress[]): Promise<ListenAddress[]> {
+    const bound: ListenAddress[] = []
     try {
-      for (const address of addresses) await this.#listenOn(address)
+      for (const address of addresses) bound.push(await this.#listenOn(address))
+      return bound
     } catch (error) {
       for (const server of this.#servers) server.close()
       throw error
@@ -56,7 +63,7 @@ export class StreamServer {
     clearTimeout(cutOff)
   }
 
-  #listenOn(listen: ListenAddress): Promise<void> {
+  #listenOn(listen: ListenAddress): Promise<ListenAddress> {
     const isIPv6 = familyOf(listenBytes(listen)) === 'IPv6'
     const server = createServer(
       { allowHalfOpen: true, noDelay: true, highWaterMark: this.#limits.maxBytesPerConnection },
@@ -68,7 +75,7 @@ export class StreamServer {
       server.listen({ host: listen.address, port: listen.port, ipv6Only: isIPv6, exclusive: true }, () => {
         server.removeAllListeners('error')
         server.on('error', error => this.#context.fault(error))
-        resolve()
+        resolve({ ...listen, port: (server.address() as AddressInfo).port })
       })
     })
   }
