@@ -9,6 +9,7 @@ export interface SourceProblem {
   readonly line: number | null
   /** Path of the field, `spec.ports[0].port`, or null when the whole text is meant. */
   readonly field: string | null
+  /** One sentence that names the object; file, line and field are not in it. */
   readonly message: string
 }
 

@@ -1,0 +1,217 @@
+/**
+ * Manifests in YAML. Documents in plain block style are read by the fast reader of `block-yaml.ts`, all others and
+ * every message by the `yaml` library, under the rules of kubectl's parser (sigs.k8s.io/yaml: YAML 1.1 booleans, octal
+ * numbers and merge keys; no timestamps and no base-60 numbers).
+ */
+import {
+  type Document,
+  type DocumentOptions,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type ParseOptions,
+  parseAllDocuments,
+  parseDocument,
+  type SchemaOptions,
+  type Tags,
+} from 'yaml'
+import { type BlockDocument, readBlockYaml } from './block-yaml.ts'
+import { countLines, type ManifestDocument, ManifestSyntaxError } from './document.ts'
+
+/** Tags of YAML 1.1 that kubectl's parser does not know. */
+const FOREIGN_TAGS = ['binary', 'omap', 'pairs', 'set', 'timestamp'].map(name => `tag:yaml.org,2002:${name}`)
+
+/** Bounds what a few lines of aliases can blow up to. */
+const MOST_ALIASES = 1_000
+
+const BYTE_ORDER_MARK = 0xfeff
+const BARE_MARKER = /^(---|\.\.\.)\s*(#.*)?\n?$/
+
+const OPTIONS: ParseOptions & DocumentOptions & SchemaOptions = {
+  schema: 'yaml-1.1',
+  customTags: (tags: Tags): Tags =>
+    tags.filter(tag => typeof tag === 'string' || (!FOREIGN_TAGS.includes(tag.tag) && !isBase60(tag))),
+  resolveKnownTags: false,
+  uniqueKeys: true,
+  prettyErrors: false,
+  logLevel: 'silent',
+}
+
+/** One document between its markers: where its text starts and ends. */
+interface Section {
+  readonly start: number
+  readonly end: number
+  readonly line: number
+}
+
+/** Reads every document of a YAML text; empty documents are passed over. Throws {@link ManifestSyntaxError}. */
+export function readYaml(source: string): ManifestDocument[] {
+  const text = source.includes('\r\n') ? source.replaceAll('\r\n', '\n') : source
+  const hasDirectives = text.startsWith('%') || text.includes('\n%')
+  const documents = hasDirectives ? parseStream(text) : readSections(text)
+  return documents.filter(document => document.value !== null)
+}
+
+/** Parses text that is one document with the library. */
+function parseText(text: string, line: number): ManifestDocument {
+  const lineCounter = new LineCounter()
+  return fromLibrary(parseDocument(text, { ...OPTIONS, lineCounter }), lineCounter, line)
+}
+
+/**
+ * The line of a field in a text that is YAML or JSON, or a part of it that makes sense alone.
+ *
+ * @param line the line number of the text's first line
+ */
+export function locateInText(text: string, line: number, path: string): number {
+  const lineCounter = new LineCounter()
+  const document = parseDocument(text, { ...OPTIONS, lineCounter })
+  return line + lineCounter.linePos(offsetOf(document.contents, path)).line - 1
+}
+
+/** Directives (`%YAML 1.1`) concern the documents behind them: the library reads the whole text. */
+function parseStream(text: string): ManifestDocument[] {
+  const lineCounter = new LineCounter()
+  const parsed = parseAllDocuments(text, { ...OPTIONS, lineCounter })
+  return 'empty' in parsed ? [] : parsed.map(document => fromLibrary(document, lineCounter, 1))
+}
+
+function readSections(text: string): ManifestDocument[] {
+  const isPlain = !text.includes('\r')
+  return sectionsOf(text).map(section => {
+    const { start, end, line } = section
+    const block = isPlain ? readBlockYaml(text, start, end, line) : null
+    if (block === null) return parseText(text.slice(start, end), line)
+    const locate = (path: string): number => locateInBlock(text, section, block, path)
+    return { value: block.value, line: block.line, itemLines: block.itemLines, locate }
+  })
+}
+
+/** The library reads the one item that is meant, for a list may be very long. */
+function locateInBlock(text: string, { start, end, line }: Section, block: BlockDocument, path: string): number {
+  const match = /^items\[(\d+)\]/.exec(path)
+  const index = Number(match?.[1])
+  const first = block.itemLines?.[index]
+  if (match === null || first === undefined) return locateInText(text.slice(start, end), line, path)
+  const from = offsetOfLine(text, start, first - line)
+  const behind = block.itemLines?.[index + 1]
+  const to = behind === undefined ? end : offsetOfLine(text, from, behind - first)
+  return locateInText(text.slice(from, to), first, `[0]${path.slice(match[0].length)}`)
+}
+
+function offsetOfLine(text: string, from: number, lines: number): number {
+  let offset = from
+  for (let i = 0; i < lines; i++) offset = text.indexOf('\n', offset) + 1
+  return offset
+}
+
+function fromLibrary(document: Document, lines: LineCounter, line: number): ManifestDocument {
+  const lineAt = (offset: number): number => line + lines.linePos(offset).line - 1
+  const [error] = document.errors
+  if (error !== undefined) throw new ManifestSyntaxError(error.message.split('\n', 1)[0] ?? '', lineAt(error.pos[0]))
+  const start = lineAt(document.contents?.range?.[0] ?? 0)
+  let value: unknown
+  try {
+    value = document.toJS({ maxAliasCount: MOST_ALIASES }) ?? null
+  } catch (cause) {
+    throw new ManifestSyntaxError(cause instanceof Error ? cause.message : String(cause), start)
+  }
+  const itemLines = itemOffsets(document)?.map(lineAt) ?? null
+  return { value, line: start, itemLines, locate: path => lineAt(offsetOf(document.contents, path)) }
+}
+
+/**
+ * Cuts the text at its `---` and `...` lines. Such a line is a marker wherever it stands, also inside a quoted text
+ * (YAML 1.2.2, section 9.1.2), so no parsing is needed for it. Content behind `---` on its line goes with the marker.
+ */
+function sectionsOf(text: string): Section[] {
+  const sections: Section[] = []
+  let start = text.charCodeAt(0) === BYTE_ORDER_MARK ? 1 : 0
+  let line = 1
+  for (const marker of markersOf(text, start)) {
+    if (marker > start) sections.push({ start, end: marker, line })
+    const newline = text.indexOf('\n', marker)
+    const lineEnd = newline < 0 ? text.length : newline + 1
+    const isBare = BARE_MARKER.test(text.slice(marker, lineEnd))
+    const next = isBare ? lineEnd : marker
+    line += countLines(text, start, next)
+    start = next
+  }
+  if (start < text.length) sections.push({ start, end: text.length, line })
+  return sections
+}
+
+/** Positions of `---` and `...` at the start of a line, with white space or nothing behind. */
+function markersOf(text: string, start: number): number[] {
+  const markers: number[] = []
+  for (const marker of ['---', '...']) {
+    let position = text.startsWith(marker, start) ? start : nextLineStart(text, marker, start)
+    while (position >= 0) {
+      const behind = text.charAt(position + 3)
+      if (behind === '' || behind === '\n' || behind === ' ' || behind === '\t') markers.push(position)
+      position = nextLineStart(text, marker, position + 3)
+    }
+  }
+  return markers.sort((a, b) => a - b)
+}
+
+/** Where the next line that starts with `opening` does, or −1. */
+function nextLineStart(text: string, opening: string, from: number): number {
+  const newline = text.indexOf(`\n${opening}`, from)
+  return newline < 0 ? -1 : newline + 1
+}
+
+function itemOffsets(document: Document): number[] | null {
+  const items = isMap(document.contents) ? document.contents.get('items', true) : null
+  if (!isSeq(items)) return null
+  return items.items.map(item => (isNode(item) ? (item.range?.[0] ?? 0) : 0))
+}
+
+/** Where the field is, or the nearest thing above it. Keys may hold dots: the longest key that fits is taken. */
+function offsetOf(root: unknown, path: string): number {
+  let node: unknown = root
+  let offset = isNode(root) ? (root.range?.[0] ?? 0) : 0
+  let rest = path
+  while (rest !== '') {
+    const step = isMap(node) ? stepIntoMap(node.items, rest) : isSeq(node) ? stepIntoSeq(node.items, rest) : null
+    if (step === null) break
+    node = step.node
+    offset = step.offset ?? offset
+    rest = step.rest
+  }
+  return offset
+}
+
+interface Step {
+  readonly node: unknown
+  readonly offset: number | undefined
+  readonly rest: string
+}
+
+function stepIntoMap(pairs: readonly { key: unknown; value: unknown }[], path: string): Step | null {
+  let best: Step | null = null
+  let longest = -1
+  for (const { key, value } of pairs) {
+    if (!isScalar(key)) continue
+    const name = String(key.value)
+    const behind = path.charAt(name.length)
+    if (name.length <= longest || !path.startsWith(name) || (behind !== '' && behind !== '.' && behind !== '['))
+      continue
+    longest = name.length
+    best = { node: value, offset: key.range?.[0], rest: path.slice(name.length + (behind === '.' ? 1 : 0)) }
+  }
+  return best
+}
+
+function stepIntoSeq(items: readonly unknown[], path: string): Step | null {
+  const match = /^\[(\d+)\]\.?/.exec(path)
+  const item = match === null ? undefined : items[Number(match[1])]
+  if (match === null || !isNode(item)) return null
+  return { node: item, offset: item.range?.[0], rest: path.slice(match[0].length) }
+}
+
+function isBase60(tag: object): boolean {
+  return 'format' in tag && tag.format === 'TIME'
+}
