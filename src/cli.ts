@@ -80,7 +80,8 @@ function report(error: unknown, io: Io): number {
     io.error(`waypost: ${error.message} (${error.code})\n`)
     return error.code === 'WAY_USAGE' ? 2 : 1
   }
-  io.error(`waypost: ${error instanceof Error ? (error.stack ?? error.message) : String(error)} (WAY_INTERNAL)\n`)
+  const { message, stack } = error instanceof Error ? error : new Error(String(error))
+  io.error(`waypost: ${message} (WAY_INTERNAL)\n${stack ?? ''}\n`)
   return 1
 }
 

@@ -64,7 +64,7 @@ describe('documents', () => {
   it.each(blocksOf('zone'))('%s is a zone without fault', async (title, { text }) => {
     const directory = folderWith('example.org.zone', text, title)
     const report = await checkZones(directory, fakeSurroundings({}, { isFolder: () => true }))
-    expect(report).toEqual({ found: expect.stringMatching(/^zones: 1 zones/), findings: [] })
+    expect(report).toEqual({ found: expect.stringMatching(/^zones: 1 zone/), findings: [] })
   })
 
   it.each(blocksOf('json'))('%s is JSON', (_, { text }) => {

@@ -25,5 +25,12 @@ export async function checkZones(directory: string, surroundings: Surroundings):
       findings.push({ file, line: line || null, message, code: 'WAY_ZONE_PARSE' })
   }
   const records = files.zones.reduce((sum, loaded) => sum + loaded.records, 0)
-  return { found: `zones: ${files.zones.length} zones with ${records} records in ${directory}`, findings }
+  return {
+    found: `zones: ${count(files.zones.length, 'zone')} with ${count(records, 'record')} in ${directory}`,
+    findings,
+  }
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`
 }

@@ -1,9 +1,6 @@
-import { spawnSync } from 'node:child_process'
-import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { VERSION } from '#src/version.ts'
 import { runFake } from '#support/fake-io.ts'
-import { ROOT } from '#support/source-tree.ts'
 
 const COMMANDS = ['serve', 'query', 'routes', 'addresses', 'check', 'explain']
 
@@ -51,18 +48,5 @@ describe('the command line', () => {
     const { status, error } = await runFake(['serve', '--config', 'missing.yaml'])
     expect(status).toBe(1)
     expect(error).toMatch(/^waypost: Cannot read configuration "\/work\/missing.yaml": .* \(WAY_CONFIG_UNREADABLE\)\n$/)
-  })
-})
-
-describe('bin/waypost.js', () => {
-  const run = (node: string, ...args: string[]) =>
-    spawnSync(node, [join(ROOT, 'bin/waypost.js'), ...args], { encoding: 'utf8', env: { PATH: process.env['PATH'] } })
-
-  it('runs a command and passes its status on', () => {
-    expect(run(process.execPath, '--version')).toMatchObject({
-      status: 0,
-      stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
-    })
-    expect(run(process.execPath, 'nonsense')).toMatchObject({ status: 2, stderr: expect.stringMatching(/^waypost: /) })
   })
 })
