@@ -292,7 +292,8 @@ export class Network {
     }
     this.#waiting.add(key)
     onWaiting(result.retryAt)
-    if (before !== null && sameProblem(before, problem)) return
+    // The message may count down to the end of a rest; it is said once.
+    if (before?.code === problem.code) return
     log.warn({ event: 'service_problem', network: this.name, service: key, code: problem.code }, problem.message)
   }
 

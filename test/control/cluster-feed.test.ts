@@ -1,0 +1,119 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import type { ClusterObject, ObjectChange } from '#src/cluster/objects.ts'
+import type { Source, SourceSink } from '#src/cluster/source.ts'
+import { ClusterFeed } from '#src/control/cluster-feed.ts'
+import { LastState } from '#src/control/last-state.ts'
+import { service } from '../naming/builders.ts'
+import { temporaryFolder } from '../support/waypost.ts'
+import { makeNetwork, type TestNetwork } from './cluster.ts'
+
+const cleanUps: (() => void)[] = []
+afterEach(() => {
+  for (const cleanUp of cleanUps.splice(0).reverse()) cleanUp()
+})
+
+class FakeSource implements Source {
+  sink: SourceSink | null = null
+
+  start(sink: SourceSink): Promise<void> {
+    this.sink = sink
+    return Promise.resolve()
+  }
+
+  stop(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  lastSeen(): number {
+    return 7
+  }
+}
+
+interface Fixture {
+  readonly test: TestNetwork
+  readonly source: FakeSource
+  readonly feed: ClusterFeed
+  readonly states: string[]
+}
+
+async function make(saved: readonly ClusterObject[] = []): Promise<Fixture> {
+  const { path, dispose } = temporaryFolder()
+  const test = makeNetwork({ directory: path })
+  cleanUps.push(dispose, test.dispose)
+  const quiet = (): void => undefined
+  const log = { debug: quiet, info: quiet, warn: quiet, error: quiet }
+  const options = { directory: path, network: 'test', cluster: 'c', log, now: () => 42, intervalMs: 1 }
+  if (saved.length > 0) {
+    const before = new LastState({ ...options, objects: () => saved })
+    before.touch()
+    await before.close()
+  }
+  const source = new FakeSource()
+  const states: string[] = []
+  const feed = new ClusterFeed({
+    network: test.network,
+    source,
+    lastState: new LastState({ ...options, objects: () => test.network.store.objects() }),
+    log,
+    onServing: () => states.push('serving'),
+    onSynced: () => states.push('synced'),
+  })
+  return { test, source, feed, states }
+}
+
+function put(object: ClusterObject & { key: string }): ObjectChange {
+  return { kind: object.kind, key: object.key, object }
+}
+
+const headless = (name: string): ReturnType<typeof service> =>
+  service({ name, type: 'ExternalName', externalName: 'a.b' })
+
+describe('ClusterFeed', () => {
+  it('serves the state on disk until the source has synced, then what the source says', async () => {
+    const { test, source, feed, states } = await make([headless('kept'), headless('gone')])
+    await feed.restore()
+    expect(states).toEqual(['serving'])
+    expect(feed.restoredAt).toBe(42)
+    await feed.start()
+    source.sink?.apply([put(headless('kept')), put(headless('new'))])
+    expect([...test.network.published.keys()].sort()).toEqual(['default/gone', 'default/kept'])
+    source.sink?.synced()
+    await test.network.idle()
+    expect([...test.network.published.keys()].sort()).toEqual(['default/kept', 'default/new'])
+    await Promise.resolve()
+    expect(states).toEqual(['serving', 'synced'])
+    expect(feed.restoredAt).toBeNull()
+  })
+
+  it('serves nothing before the source has synced when there is no state on disk', async () => {
+    const { test, source, feed, states } = await make()
+    await feed.restore()
+    await feed.start()
+    source.sink?.apply([put(headless('new'))])
+    expect(states).toEqual([])
+    expect(test.network.published.size).toBe(0)
+    source.sink?.synced()
+    await test.network.idle()
+    await Promise.resolve()
+    expect(states).toEqual(['serving', 'synced'])
+  })
+
+  it('applies changes at once when it has synced', async () => {
+    const { test, source, feed } = await make()
+    await feed.start()
+    source.sink?.synced()
+    source.sink?.apply([put(headless('late'))])
+    await test.network.idle()
+    expect([...test.network.published.keys()]).toEqual(['default/late'])
+  })
+
+  it('keeps the present list of problems', async () => {
+    const { source, feed } = await make()
+    await feed.start()
+    const problem = { code: 'WAY_MANIFEST_PARSE', file: 'a.yaml', line: 1, field: null, message: 'bad' } as const
+    source.sink?.problems([problem])
+    expect(feed.problemList).toEqual([problem])
+    source.sink?.problems([])
+    expect(feed.problemList).toEqual([])
+  })
+})
