@@ -2,7 +2,7 @@
  * The ledger of claims: one SQLite file in the data folder, held exclusively by one process. A batch of changes is one
  * transaction; when `write` returns, it is on the disk (write-ahead log, synchronous=FULL: one fsync a commit).
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { closeSync, fsyncSync, mkdirSync, openSync, readSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { WaypostError } from '../errors.ts'
@@ -61,6 +61,12 @@ const PUT = `INSERT INTO claims (network, address, kind, owner, state, until, pl
   ON CONFLICT (network, address) DO UPDATE SET kind = excluded.kind, owner = excluded.owner, state = excluded.state,
   until = excluded.until, placed = excluded.placed, position = excluded.position`
 
+/** Every database file begins with this (sqlite.org/fileformat2.html, section 1.3). */
+const MAGIC = 'SQLite format 3\0'
+
+/** Ledgers that this process has open. POSIX drops a file's locks when its process closes any descriptor of it. */
+const open = new Set<string>()
+
 /** See the top of the file. */
 export class Ledger implements ClaimStore {
   readonly #database: DatabaseSync
@@ -79,8 +85,10 @@ export class Ledger implements ClaimStore {
     const folder = resolve(directory)
     this.#path = join(folder, LEDGER_FILE)
     let database: DatabaseSync | null = null
+    if (open.has(this.#path)) throw inUse(directory)
     try {
       makeDirectory(folder)
+      checkHeader(this.#path)
       database = new DatabaseSync(this.#path)
       prepare(database)
       if (maxPages !== null) database.exec(`PRAGMA max_page_count = ${maxPages}`)
@@ -88,6 +96,7 @@ export class Ledger implements ClaimStore {
       this.#delete = database.prepare('DELETE FROM claims WHERE network = ? AND address = ?')
       this.#inode = statSync(this.#path).ino
       this.#database = database
+      open.add(this.#path)
     } catch (error) {
       database?.close()
       throw failureOf(error, directory, this.#path)
@@ -126,6 +135,7 @@ export class Ledger implements ClaimStore {
 
   close(): void {
     this.#database.close()
+    open.delete(this.#path)
   }
 
   #putRow(claim: ClaimRecord): void {
@@ -143,15 +153,35 @@ export class Ledger implements ClaimStore {
   }
 }
 
-/** Makes a folder and its parents, readable by the owner alone and durable before anything is put in. */
+/**
+ * Makes a folder and its missing parents, for their owner alone, each durable before anything is put in. (Node's own
+ * recursive mkdir never returns below /proc.)
+ */
 function makeDirectory(folder: string): void {
-  const first = mkdirSync(folder, { recursive: true, mode: 0o700 })
-  if (first === undefined || process.platform === 'win32') return
-  for (let made = folder; made.length >= first.length; made = dirname(made)) {
-    const parent = openSync(dirname(made), 'r')
-    fsyncSync(parent)
-    closeSync(parent)
+  if (statSync(folder, { throwIfNoEntry: false }) !== undefined) return
+  const above = dirname(folder)
+  makeDirectory(above)
+  mkdirSync(folder, { mode: 0o700 })
+  if (process.platform === 'win32') return
+  const parent = openSync(above, 'r')
+  fsyncSync(parent)
+  closeSync(parent)
+}
+
+/**
+ * Refuses a file that is neither empty nor a database. SQLite would take one of a single byte for empty, and one whose
+ * pages are all in a write-ahead log that a crash left for whole.
+ */
+function checkHeader(path: string): void {
+  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) === 0) return
+  const header = Buffer.alloc(MAGIC.length)
+  const descriptor = openSync(path, 'r')
+  try {
+    readSync(descriptor, header)
+  } finally {
+    closeSync(descriptor)
   }
+  if (header.toString('latin1') !== MAGIC) throw new WaypostError('WAY_LEDGER_DAMAGED', 'file is not a database')
 }
 
 /** Takes the lock, checks the file, and only then writes to it. */
@@ -208,10 +238,7 @@ function failureOf(error: unknown, directory: string, path: string): WaypostErro
   const reason = error instanceof Error ? error.message : String(error)
   if (error instanceof WaypostError) return new WaypostError(error.code, `Cannot use the ledger ${path}: ${reason}`)
   const code = resultCode(error)
-  if (code === BUSY || code === LOCKED) {
-    const message = `Cannot use the data folder ${directory}: another process has it open`
-    return new WaypostError('WAY_DATA_IN_USE', message, { cause: error })
-  }
+  if (code === BUSY || code === LOCKED) return inUse(directory, error)
   if (code === CORRUPT || code === NOT_A_DATABASE || code === SQL_ERROR) {
     return new WaypostError('WAY_LEDGER_DAMAGED', `Cannot use the ledger ${path}: ${reason}`, { cause: error })
   }
@@ -224,4 +251,9 @@ function failureOf(error: unknown, directory: string, path: string): WaypostErro
 function resultCode(error: unknown): number | null {
   if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return null
   return error.errcode & 0xff
+}
+
+function inUse(directory: string, cause?: unknown): WaypostError {
+  const message = `Cannot use the data folder ${directory}: another process has it open`
+  return new WaypostError('WAY_DATA_IN_USE', message, { cause })
 }

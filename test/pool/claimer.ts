@@ -1,0 +1,32 @@
+/**
+ * A process that opens the ledger of a folder, tells what it does on stdout, and does it until it is killed:
+ * `claimer.ts FOLDER open` holds the folder; `claimer.ts FOLDER claim ROUND` claims and releases without end.
+ */
+import { writeSync } from 'node:fs'
+import { formatAddress } from '#src/ip/address.ts'
+import { Allocator } from '#src/pool/allocator.ts'
+import { NETWORK, prefix, request, service } from './support.ts'
+
+const [directory = '', mode = '', round = '0'] = process.argv.slice(2)
+const allocator = Allocator.open({ directory, clock: Date.now, restMs: 3_600_000 })
+allocator.setPool(NETWORK, prefix('fdaa::/112'))
+say('open')
+if (mode === 'claim') for (let i = 0; ; i++) step(`r${round}-${i}`, i)
+else setInterval(() => undefined, 1000)
+
+/** One claim alone, or a batch of three, then sometimes the release of one of them. */
+function step(name: string, i: number): void {
+  const names = i % 3 === 0 ? [`${name}a`, `${name}b`, `${name}c`] : [`${name}a`]
+  const results = allocator.claim(names.map(one => request(one)))
+  results.forEach((result, at) => {
+    say(`claimed ${names[at]} ${result.ok ? formatAddress(result.addresses[0] as Uint8Array) : result.code}`)
+  })
+  if (i % 4 !== 3) return
+  say(`releasing ${name}a`)
+  allocator.release([{ network: NETWORK, owner: service(`${name}a`) }])
+  say(`released ${name}a`)
+}
+
+function say(line: string): void {
+  writeSync(1, `${line}\n`)
+}
