@@ -33,13 +33,24 @@ export function isWildcard(address: Address): boolean {
 /** The error `WAY_LISTEN` for a socket that could not be opened; `code` is the system's name of the reason. */
 export function listenError(listen: ListenAddress, protocol: 'UDP' | 'TCP', code: string): WaypostError {
   const message = `Cannot listen on ${formatListenAddress(listen)} (${protocol}): ${reasonOf(listen, code)} (${code})`
-  return new WaypostError('WAY_LISTEN', message, { cause: { code } })
+  return listenFailed(message, { listen, code })
 }
 
-/** The system's name of the reason of an error of {@link listenError}; empty for any other error. */
-export function listenErrorCode(error: unknown): string {
-  if (!(error instanceof WaypostError) || error.code !== 'WAY_LISTEN') return ''
-  return (error.cause as { code?: string } | undefined)?.code ?? ''
+/** What could not be opened, and the system's name of the reason. */
+export interface ListenFailure {
+  readonly listen: ListenAddress
+  readonly code: string
+}
+
+/** The error `WAY_LISTEN` with its failure as the cause. */
+export function listenFailed(message: string, failure: ListenFailure): WaypostError {
+  return new WaypostError('WAY_LISTEN', message, { cause: failure })
+}
+
+/** The failure of an error that {@link listenFailed} made; null for any other error. */
+export function listenFailureOf(error: unknown): ListenFailure | null {
+  if (!(error instanceof WaypostError) || error.code !== 'WAY_LISTEN') return null
+  return (error.cause as ListenFailure | undefined) ?? null
 }
 
 function reasonOf({ port }: ListenAddress, code: string): string {

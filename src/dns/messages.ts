@@ -1,6 +1,6 @@
 /** What the control thread and the threads of the data plane tell each other. */
 import type { IndexBuffers } from '../index/layout.ts'
-import type { ListenAddress } from './listen.ts'
+import type { ListenAddress, ListenFailure } from './listen.ts'
 import type { ResponderOptions } from './responder.ts'
 import type { StreamLimits } from './tcp/stream-server.ts'
 
@@ -46,7 +46,7 @@ export type ToWorker =
 /** From a thread. */
 export type FromWorker =
   | { readonly type: 'listening' }
-  /** `WAY_LISTEN`; `code` is the system's name of the reason. The thread ends. */
-  | { readonly type: 'listen-failed'; readonly message: string; readonly code: string }
+  /** `WAY_LISTEN`. The thread ends. */
+  | { readonly type: 'listen-failed'; readonly message: string; readonly failure: ListenFailure }
   /** Answering a message failed; at most one report a second. */
   | { readonly type: 'fault'; readonly error: Error; readonly count: number }

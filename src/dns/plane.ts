@@ -9,7 +9,7 @@
 import { WaypostError } from '../errors.ts'
 import { CONTROL, type IndexBuffers } from '../index/layout.ts'
 import { allocateCounters, type CounterSnapshot, readCounters } from './counters.ts'
-import { type ListenAddress, listenErrorCode } from './listen.ts'
+import { type ListenAddress, listenFailureOf } from './listen.ts'
 import type { PublishedState, WorkerRole } from './messages.ts'
 import type { ResponderOptions } from './responder.ts'
 import { SupervisedWorker } from './supervised-worker.ts'
@@ -77,14 +77,22 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     const need = 'it needs Linux on x86-64 or arm64 and the package koffi; the portable one runs everywhere'
     throw new WaypostError('WAY_LISTEN', `Cannot use the batched transport: ${need}`)
   }
-  const mayTryAgain = options.listen.some(({ port }) => port === 0)
   for (let attempt = 1; ; attempt++) {
     try {
       return await Plane.start(options, calls)
     } catch (error) {
-      if (!mayTryAgain || attempt >= PORT_ATTEMPTS || listenErrorCode(error) !== 'EADDRINUSE') throw error
+      if (attempt === PORT_ATTEMPTS || !wasChosenPortTaken(options.listen, error)) throw error
     }
   }
+}
+
+/** Whether the port that was taken is one of our choice, so that another may be free. */
+function wasChosenPortTaken(listen: readonly ListenAddress[], error: unknown): boolean {
+  const failure = listenFailureOf(error)
+  if (failure === null || failure.code !== 'EADDRINUSE') return false
+  const { address, port } = failure.listen
+  const isFixed = listen.some(fixed => fixed.address === address && fixed.port === port)
+  return !isFixed && listen.some(({ port: asked }) => asked === 0)
 }
 
 class Plane implements DataPlane {

@@ -1,6 +1,7 @@
 /** One thread of the data plane, started again whenever it dies. */
 import { Worker } from 'node:worker_threads'
 import { WaypostError } from '../errors.ts'
+import { listenFailed } from './listen.ts'
 import type { FromWorker, ToWorker, WorkerSetup } from './messages.ts'
 
 /** What a thread is made of, and who hears of its trouble. */
@@ -77,7 +78,7 @@ export class SupervisedWorker {
         isListening = true
         listening()
       } else if (message.type === 'listen-failed') {
-        failure = new WaypostError('WAY_LISTEN', message.message, { cause: { code: message.code } })
+        failure = listenFailed(message.message, message.failure)
       } else {
         onError(faultError(message.error, message.count))
       }

@@ -5,8 +5,7 @@
  * others take them as events.
  */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
-import { WaypostError } from '../errors.ts'
-import { listenBytes, listenErrorCode } from './listen.ts'
+import { listenBytes, listenFailureOf } from './listen.ts'
 import type { WorkerRole, WorkerSetup } from './messages.ts'
 import { StreamServer } from './tcp/stream-server.ts'
 import type { AnswerContext } from './transport.ts'
@@ -32,8 +31,9 @@ async function serve(setup: WorkerSetup, port: MessagePort): Promise<void> {
     context.tell({ type: 'listening' })
     await service.run()
   } catch (error) {
-    if (!(error instanceof WaypostError) || error.code !== 'WAY_LISTEN') throw error
-    context.tell({ type: 'listen-failed', message: error.message, code: listenErrorCode(error) })
+    const failure = listenFailureOf(error)
+    if (failure === null) throw error
+    context.tell({ type: 'listen-failed', message: (error as Error).message, failure })
   }
   port.close()
 }

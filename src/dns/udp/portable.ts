@@ -8,7 +8,7 @@ import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { networkInterfaces } from 'node:os'
 import { type Family, familyOf, parseAddress } from '../../ip/address.ts'
 import { CELL, DROP } from '../counters.ts'
-import { isWildcard, type ListenAddress, listenBytes, listenError, listenErrorCode } from '../listen.ts'
+import { isWildcard, type ListenAddress, listenBytes, listenError, listenFailureOf } from '../listen.ts'
 import { type AnswerContext, UDP, type UdpTransport } from '../transport.ts'
 import { MAX_QUERY, MAX_REPLY } from './message-vector.ts'
 import { OwnAddresses } from './own-addresses.ts'
@@ -90,7 +90,7 @@ export class PortableUdp implements UdpTransport {
       if (this.#sockets.has(keyOf(address, wildcard.port))) continue
       await this.#openSocket(address, wildcard).catch(error => {
         // Others cannot be bound yet, as long as duplicate address detection goes on: the next scan tries again.
-        if (listenErrorCode(error) !== 'EADDRNOTAVAIL') throw error
+        if (listenFailureOf(error)?.code !== 'EADDRNOTAVAIL') throw error
       })
     }
   }
