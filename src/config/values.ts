@@ -97,7 +97,7 @@ export function duration(minimumMs: number, maximumMs: number): Scalar<number> {
 /** Milliseconds of a duration, or null when the text is none. A number without unit is none, except 0. */
 export function parseDuration(value: string): number | null {
   if (value === '0') return 0
-  const match = /^(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m(?!s))?(?:(\d{1,6})s)?(?:(\d{1,9})ms)?$/.exec(value)
+  const match = /^(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?(?:(\d{1,9})ms)?$/.exec(value)
   if (match === null || value === '') return null
   return ['d', 'h', 'm', 's', 'ms'].reduce((sum, unit, i) => sum + Number(match[i + 1] ?? 0) * (UNITS[unit] ?? 0), 0)
 }

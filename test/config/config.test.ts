@@ -99,6 +99,10 @@ dns:
     ])
   })
 
+  it('has faults on the line of the key', () => {
+    expect(faultsOf(`${NETWORK}dns:\n  ttl:\n    5000\n`)[0]).toMatch(/^dns\.ttl \(3\)/)
+  })
+
   it('that is no YAML is refused with the line', () => {
     expect(faultsOf(`${NETWORK}dns: { listen: [::1]:53 }\n`)[0]).toMatch(/^ \(2\): is no YAML/)
   })
