@@ -20,8 +20,37 @@ import {
 import { type BlockDocument, readBlockYaml } from './block-yaml.ts'
 import { countLines, type ManifestDocument, ManifestSyntaxError } from './document.ts'
 
-/** Tags of YAML 1.1 that kubectl's parser does not know. */
-const FOREIGN_TAGS = ['binary', 'omap', 'pairs', 'set', 'timestamp'].map(name => `tag:yaml.org,2002:${name}`)
+/** Tags of the library's YAML 1.1 schema that kubectl's parser has as well. Its numbers are others; see below. */
+const SHARED_TAGS = ['map', 'seq', 'str', 'null', 'bool', 'merge'].map(name => `tag:yaml.org,2002:${name}`)
+
+/** Numbers as Go's strconv reads them, with `_` between digits; text like `e3` or `.` is no number. */
+const NUMBER_TAGS: Tags = [
+  {
+    tag: 'tag:yaml.org,2002:int',
+    default: true,
+    test: /^[-+]?0o?[0-7_]*[0-7]$/,
+    resolve: (text: string) => integer(text, 8),
+  },
+  { tag: 'tag:yaml.org,2002:int', default: true, test: /^[-+]?0b[01_]+$/, resolve: (text: string) => integer(text, 2) },
+  {
+    tag: 'tag:yaml.org,2002:int',
+    default: true,
+    test: /^[-+]?0x[0-9a-fA-F_]+$/,
+    resolve: (text: string) => integer(text, 16),
+  },
+  {
+    tag: 'tag:yaml.org,2002:float',
+    default: true,
+    test: /^[-+]?(\.[0-9][0-9_]*|[0-9][0-9_]*(\.[0-9_]*)?)([eE][-+]?[0-9]+)?$/,
+    resolve: (text: string) => Number(text.replaceAll('_', '')),
+  },
+  {
+    tag: 'tag:yaml.org,2002:float',
+    default: true,
+    test: /^([-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))$/,
+    resolve: (text: string) => (/nan/i.test(text) ? Number.NaN : Number(`${text.startsWith('-') ? '-' : ''}Infinity`)),
+  },
+]
 
 /** Bounds what a few lines of aliases can blow up to. */
 const MOST_ALIASES = 1_000
@@ -32,7 +61,7 @@ const BARE_MARKER = /^(---|\.\.\.)\s*(#.*)?\n?$/
 const OPTIONS: ParseOptions & DocumentOptions & SchemaOptions = {
   schema: 'yaml-1.1',
   customTags: (tags: Tags): Tags =>
-    tags.filter(tag => typeof tag === 'string' || (!FOREIGN_TAGS.includes(tag.tag) && !isBase60(tag))),
+    tags.filter(tag => typeof tag !== 'string' && SHARED_TAGS.includes(tag.tag)).concat(NUMBER_TAGS),
   resolveKnownTags: false,
   uniqueKeys: true,
   prettyErrors: false,
@@ -212,6 +241,8 @@ function stepIntoSeq(items: readonly unknown[], path: string): Step | null {
   return { node: item, offset: item.range?.[0], rest: path.slice(match[0].length) }
 }
 
-function isBase60(tag: object): boolean {
-  return 'format' in tag && tag.format === 'TIME'
+function integer(text: string, base: 2 | 8 | 16): number {
+  const digits = text.replaceAll('_', '').replace(/^[-+]?0[box]?/, '')
+  const value = digits === '' ? 0 : Number.parseInt(digits, base)
+  return text.startsWith('-') ? -value : value
 }
