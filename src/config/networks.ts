@@ -61,6 +61,9 @@ function sourceFaults(networks: readonly FileNetwork[]): BrokenRule[] {
     if (prefix !== null) take(`networks[${i}].prefix`, prefix)
     else if (networks.length > 1) {
       faults.push({ path: `networks[${i}].prefix`, reason: 'is missing; with several networks each needs its prefix' })
+    } else if (sources.length > 0) {
+      const reason = 'has no effect without a prefix, because then every source sees the network'
+      faults.push({ path: `networks[${i}].sources`, reason })
     }
     sources.forEach((source, j) => {
       take(`networks[${i}].sources[${j}]`, source)

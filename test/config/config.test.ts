@@ -181,6 +181,11 @@ describe('networks', () => {
     ])
   })
 
+  it('cannot have further sources when every source sees them anyway', () => {
+    const text = `networks: [{ name: a, sources: ["::1/128"], ${cluster('fdaa::/112')} }]`
+    expect(faultsOf(text)[0]).toMatch(/^networks\[0\]\.sources \(1\): has no effect without a prefix/)
+  })
+
   it('have names of their own', () => {
     const same = `networks:\n  - { name: a, prefix: "fdaa::/48", ${cluster('fdaa::/112')} }\n  - { name: a, prefix: "fdab::/48", ${cluster('fdab::/112')} }\n`
     expect(faultsOf(same)).toEqual(['networks[1].name (3): "a" is the name of networks[0] already'])
