@@ -188,12 +188,12 @@ async function untilAnswering(name: string, child: ChildProcess, port: number, s
   for (let answered = 0; answered < 10; ) {
     if (child.exitCode !== null) throw new Error(`${name} ended with ${child.exitCode}: ${stderr()}`)
     if (performance.now() > deadline) throw new Error(`${name} does not answer: ${stderr()}`)
-    answered = (await probe(port)) ? answered + 1 : 0
+    answered = (await probe(port, name.startsWith('echo'))) ? answered + 1 : 0
   }
 }
 
-/** Asks for an address that is in every data set; false when there is no answer in 100 ms or it has none. */
-async function probe(port: number): Promise<boolean> {
+/** Asks for an address that is in every data set; false when there is no answer in 100 ms or it has none (but the echo). */
+async function probe(port: number, isEcho: boolean): Promise<boolean> {
   const socket = createSocket('udp6')
   const name = ['svc-0', 'ns-0', 'svc', 'cluster', 'local'].flatMap(label => [label.length, ...Buffer.from(label)])
   const message = Buffer.from([0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, ...name, 0, 0, 28, 0, 1])
@@ -203,8 +203,7 @@ async function probe(port: number): Promise<boolean> {
       socket.on('error', () => setTimeout(() => resolve(false), 50))
       socket.on('message', reply => {
         clearTimeout(timer)
-        // The echo answers with the question itself.
-        resolve(reply.readUInt16BE(6) > 0 || reply.length === message.length)
+        resolve(reply.readUInt16BE(6) > 0 || isEcho)
       })
       socket.send(message, port, '::1')
     })

@@ -93,7 +93,6 @@ export class Explainer {
         lines.push(`There is no Service "${serviceKey}".`)
         continue
       }
-      lines.push(`Service "${serviceKey}" comes from ${service.origin}.`)
       if (published?.problem) lines.push(`It has neither name nor route: ${published.problem.message}.`)
       if (published?.facts) {
         for (const type of types)

@@ -103,6 +103,7 @@ class Assembly {
       epoch: Date.now().toString(36),
       networks: config.networks.map(network => network.name),
       maxWatchers: config.http.maxWatchers,
+      isHeld: true,
       routesOf: (network, service) => this.#control.find(network)?.network.routesOf(service) ?? [],
     })
     this.#control = this.#makeControl()
@@ -218,6 +219,7 @@ class Assembly {
     const before = this.#health.readiness().ready
     for (const { settings, feed } of this.#control.networks)
       if (feed.serving) this.#health.met(`network ${settings.name}`)
+    if (this.#control.serving) this.#hub.open()
     if (!before && this.#health.readiness().ready) this.#log.info({ event: 'ready' }, 'Ready')
   }
 
