@@ -48,5 +48,5 @@ export type FromWorker =
   | { readonly type: 'listening' }
   /** `WAY_LISTEN`. The thread ends. */
   | { readonly type: 'listen-failed'; readonly message: string; readonly failure: ListenFailure }
-  /** Answering a message failed; at most one report a second. */
+  /** Something failed and the thread goes on; `count` times since the last report, and at most one report a second. */
   | { readonly type: 'fault'; readonly error: Error; readonly count: number }

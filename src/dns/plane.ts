@@ -63,6 +63,8 @@ export interface DataPlane {
 
 /** 4 MiB hold more than a tenth of a second at full load. */
 const RECEIVE_BUFFER = 4 << 20
+/** Where several sockets of one port share its packets (dgram's `reusePort`); elsewhere one thread serves UDP. */
+const SHARING_PLATFORMS: readonly string[] = ['linux', 'freebsd', 'sunos', 'aix']
 /** How many free UDP ports are tried that turn out to be taken for TCP. */
 const PORT_ATTEMPTS = 20
 
@@ -116,8 +118,9 @@ class Plane implements DataPlane {
     }
     const bound: ListenAddress[] = []
     for (const address of listen) bound.push(await probeUdp(address))
-    const role: WorkerRole = { kind: 'portable', listen: bound, shared: workers > 1, receiveBuffer }
-    return await new Plane(options, null, [], bound, Array(workers).fill(role)).#start()
+    const threads = SHARING_PLATFORMS.includes(process.platform) ? workers : 1
+    const role: WorkerRole = { kind: 'portable', listen: bound, shared: threads > 1, receiveBuffer }
+    return await new Plane(options, null, [], bound, Array(threads).fill(role)).#start()
   }
 
   private constructor(

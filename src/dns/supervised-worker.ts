@@ -80,11 +80,13 @@ export class SupervisedWorker {
       } else if (message.type === 'listen-failed') {
         failure = listenFailed(message.message, message.failure)
       } else {
-        onError(faultError(message.error, message.count))
+        const others = message.count > 1 ? ` (and ${message.count - 1} more before)` : ''
+        const text = `The DNS thread ${name} met an error: ${message.error.message}${others}`
+        onError(new WaypostError('WAY_INTERNAL', text, { cause: message.error }))
       }
     })
     worker.on('error', error => {
-      failure = error instanceof Error ? error : new Error(String(error))
+      failure = errorOf(error)
     })
     this.#exited = new Promise(resolve => {
       worker.once('exit', () => {
@@ -106,17 +108,18 @@ export class SupervisedWorker {
       if (this.#isStopping) return
       this.#restarts++
       const startedAt = performance.now()
-      this.#spawn(
-        () => {},
-        error => {
-          if (!this.#isStopping) this.#restart(error, performance.now() - startedAt)
-        },
-      )
+      const failed = (error: unknown): void => {
+        if (!this.#isStopping) this.#restart(errorOf(error), performance.now() - startedAt)
+      }
+      try {
+        this.#spawn(() => {}, failed)
+      } catch (error) {
+        failed(error) // The system has no room for another thread at the moment.
+      }
     }, wait)
   }
 }
 
-function faultError(error: Error, count: number): Error {
-  const others = count > 1 ? ` (and ${count - 1} more since the last report)` : ''
-  return new WaypostError('WAY_INTERNAL', `Cannot answer a DNS message: ${error.message}${others}`, { cause: error })
+function errorOf(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error))
 }

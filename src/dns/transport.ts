@@ -38,7 +38,7 @@ export interface AnswerContext {
   refresh(): void
   /** Whether the thread is to stop, in a thread that blocks. */
   isStopping(): boolean
-  /** Reports that answering a message failed. The message is dropped; the thread goes on. */
+  /** Reports that something failed, most of the time the answer to a message, which is dropped. The thread goes on. */
   fault(error: unknown): void
 }
 

@@ -5,12 +5,22 @@ import { CELL, CLOSE } from '../counters.ts'
 import { type AnswerContext, TCP } from '../transport.ts'
 import { FrameReader, MAX_MESSAGE } from './framing.ts'
 
+const MAX_FRAME = 2 + MAX_MESSAGE
+
 /** Answers of one run over the received messages, before they are written; every connection of the thread uses it. */
-const outbox = new Uint8Array(4 * (2 + MAX_MESSAGE))
+const outbox = new Uint8Array(4 * MAX_FRAME)
+
+/** Bounds of one connection. */
+export interface ConnectionLimits {
+  readonly idleMs: number
+  /** Octets of answers that may wait to be taken; not less than the socket's high-water mark. */
+  readonly maxBytes: number
+}
 
 /**
- * Answers a connection. What it may hold: one message that is not whole yet, and while the client does not read its
- * answers, the segment that came last and the answers up to the socket's high-water mark and one run of the outbox.
+ * Answers a connection. What it may hold: one message that is not whole yet; and while the client does not read, answers
+ * up to the limit and one more, and the queries that were read before reading stopped (a segment, and the socket's
+ * high-water mark).
  *
  * One clock bounds its life: it starts again with every message that was answered and whenever all answers have left,
  * so that it ends an idle client, one that sends a message octet by octet, and one that never reads.
@@ -21,6 +31,7 @@ export class StreamConnection {
   readonly #context: AnswerContext
   readonly #reader: FrameReader = new FrameReader()
   readonly #timer: NodeJS.Timeout
+  readonly #maxBytes: number
   /** The client does not take its answers. */
   #isStalled = false
   /** No more queries will come: the client said so. */
@@ -31,14 +42,15 @@ export class StreamConnection {
   /** Nothing is read any more; what was answered still leaves. */
   #isClosing = false
 
-  constructor(socket: Socket, source: Address, context: AnswerContext, idleMs: number, closed: () => void) {
+  constructor(socket: Socket, source: Address, context: AnswerContext, limits: ConnectionLimits, closed: () => void) {
     this.#socket = socket
     this.#source = source
     this.#context = context
+    this.#maxBytes = limits.maxBytes
     this.#timer = setTimeout(() => {
       this.#closedBy = this.#isStalled ? CLOSE.bytes : CLOSE.idle
       socket.destroy()
-    }, idleMs)
+    }, limits.idleMs)
     socket.on('data', (segment: Buffer) => this.#receive(segment))
     socket.on('drain', () => this.#resume())
     socket.on('end', () => {
@@ -94,7 +106,7 @@ export class StreamConnection {
         return
       }
       used += this.#answer(used)
-      if (used > outbox.length - 2 - MAX_MESSAGE) {
+      if (used > outbox.length - MAX_FRAME || used + this.#socket.writableLength > this.#maxBytes) {
         this.#write(used)
         used = 0
       }
@@ -127,7 +139,8 @@ export class StreamConnection {
 
   #write(used: number): void {
     if (used === 0 || this.#socket.destroyed) return
-    if (this.#socket.write(outbox.slice(0, used))) return
+    this.#socket.write(outbox.slice(0, used))
+    if (this.#socket.writableLength <= this.#maxBytes) return
     this.#isStalled = true
     this.#socket.pause()
   }

@@ -19,6 +19,9 @@ export interface StreamLimits {
   readonly maxBytesPerConnection: number
 }
 
+/** What Node reads from a socket at once. */
+const SEGMENT = 65_536
+
 /** The TCP listeners of a thread and their connections. */
 export class StreamServer {
   readonly #context: AnswerContext
@@ -66,7 +69,7 @@ export class StreamServer {
   #listenOn(listen: ListenAddress): Promise<ListenAddress> {
     const isIPv6 = familyOf(listenBytes(listen)) === 'IPv6'
     const server = createServer(
-      { allowHalfOpen: true, noDelay: true, highWaterMark: this.#limits.maxBytesPerConnection },
+      { allowHalfOpen: true, noDelay: true, highWaterMark: Math.min(SEGMENT, this.#limits.maxBytesPerConnection) },
       socket => this.#accept(socket),
     )
     this.#servers.push(server)
@@ -97,7 +100,8 @@ export class StreamServer {
     }
     counters.add(CELL.tcpAccepted, 1)
     this.#peers.set(peer, ofPeer + 1)
-    const connection = new StreamConnection(socket, source, this.#context, this.#limits.idleMs, () => {
+    const limits = { idleMs: this.#limits.idleMs, maxBytes: this.#limits.maxBytesPerConnection }
+    const connection = new StreamConnection(socket, source, this.#context, limits, () => {
       this.#connections.delete(connection)
       this.#leave(peer)
       counters.set(CELL.tcpOpen, this.#connections.size)
