@@ -61,14 +61,13 @@ export class AdditionalFinder {
 
   /** The node that answers for a name: its own, or the wildcard below its closest encloser (RFC 4592 section 3.3.1). */
   #lookUp(key: NameKey): NodeDraft | null {
-    const { visible, apex } = this.#names
+    const { visible } = this.#names
     const own = visible.get(key)
     if (own !== undefined) return own
-    for (let above = parentKey(key); ; above = parentKey(above)) {
-      const encloser = visible.get(above)
-      if (encloser !== undefined) return visible.get((WILDCARD + above) as NameKey) ?? null
-      if (above === apex || above.length <= 1) return null
-    }
+    let above = parentKey(key)
+    // The apex ends the walk at the latest: it is visible, and the name is in the zone.
+    while (!visible.has(above)) above = parentKey(above)
+    return visible.get((WILDCARD + above) as NameKey) ?? null
   }
 }
 

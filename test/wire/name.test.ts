@@ -110,6 +110,7 @@ describe('labels', () => {
   })
 
   it('are refused when empty or too long, alone or together', () => {
+    expect(joinName(['x'.repeat(63), 'x'.repeat(63), 'x'.repeat(63), 'x'.repeat(61)])).toHaveLength(255)
     expect(() => joinName([''])).toThrow(/length must be 1 to 63/)
     expect(() => joinName(['x'.repeat(64)])).toThrow(/length must be 1 to 63/)
     expect(() => joinName(Array.from({ length: 4 }, () => 'x'.repeat(63)))).toThrow(/longer than 255/)

@@ -15,6 +15,7 @@ describe('type names', () => {
   it('have a generic form that known types can also be written in (RFC 3597 section 5)', () => {
     expect(typeNumber('TYPE28')).toBe(TYPE.AAAA)
     expect(typeName(28)).toBe('AAAA')
+    expect(typeNumber('TYPE65535')).toBe(0xffff)
     expect(typeName(1234)).toBe('TYPE1234')
   })
 

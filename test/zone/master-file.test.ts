@@ -68,6 +68,12 @@ describe('a fault', () => {
   })
 })
 
+it('a TTL can have 31 bits (RFC 2181 section 8)', () => {
+  expect(
+    recordLines('$TTL 2147483647\na A 192.0.2.1\nb 2147483647 A 192.0.2.1').map(line => line.split(' ')[1]),
+  ).toEqual(['2147483647', '2147483647'])
+})
+
 describe('an included file', () => {
   it('is named by its faults', () => {
     expect(parseFaults('a 60 A x\n$INCLUDE part', { files: { part: '\nb 60 A y' } })).toEqual([
