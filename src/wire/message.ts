@@ -81,7 +81,9 @@ export function readName(bytes: Uint8Array, start: number): { readonly name: Nam
     const length = bytes[i]
     if (length === undefined) throw new MessageError('Cannot read name: it is cut off')
     if (length >= 0xc0) {
-      const target = ((length & 0x3f) << 8) | (bytes[i + 1] ?? 0)
+      const low = bytes[i + 1]
+      if (low === undefined) throw new MessageError('Cannot read name: it is cut off')
+      const target = ((length & 0x3f) << 8) | low
       if (target >= limit) throw new MessageError('Cannot read name: a pointer does not point back')
       if (next < 0) next = i + 2
       limit = target
