@@ -1,0 +1,135 @@
+/** The HTTP API: the resources, put onto one server with one way of refusing. */
+import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { ApiBackend } from './backend.ts'
+import type { RouteHub } from './hub.ts'
+import { addressEndpoints } from './resources/addresses.ts'
+import type { Endpoint, Parameter, Schema } from './resources/endpoint.ts'
+import { explainEndpoints } from './resources/explain.ts'
+import { checkMediaType, makeGuard } from './resources/guard.ts'
+import { healthEndpoints } from './resources/health.ts'
+import { openapiEndpoint } from './resources/openapi.ts'
+import { bodyOf, quote, refusalOf, refuseConnection } from './resources/refusal.ts'
+import { routeEndpoints } from './resources/routes.ts'
+import { serviceEndpoints } from './resources/services.ts'
+import { watchEndpoints } from './resources/watch.ts'
+
+export interface ApiOptions {
+  /** The bearer token for writes; null: none is configured. */
+  readonly token: string | null
+  /** What the API will listen on: decides whether writes need a token. */
+  readonly listen: { readonly address: string; readonly port: number }
+  /** Gets defects only: no request, no body and no token is ever logged. */
+  readonly logger: { error(fields: object, message: string): void } | null
+}
+
+/** Bytes of a request body. */
+const BODY_LIMIT = 65_536
+/** Sockets beside the watchers'. */
+const OTHER_CONNECTIONS = 1024
+
+/**
+ * The API as a server that does not listen yet. Closing it ends the watches (`hub.close()`), answers what is in flight
+ * and closes idle connections; what still hangs a second later is cut off.
+ */
+export function buildApi(backend: ApiBackend, hub: RouteHub, options: ApiOptions): FastifyInstance {
+  const app = makeServer(options)
+  app.server.maxConnections = hub.maxWatchers + OTHER_CONNECTIONS
+  app.addHook('preClose', async () => {
+    setTimeout(() => app.server.closeAllConnections(), 1000).unref()
+    await hub.close()
+  })
+  const guard = makeGuard({ token: options.token, address: options.listen.address })
+  const endpoints = [
+    ...healthEndpoints(backend),
+    ...serviceEndpoints(backend),
+    ...addressEndpoints(backend),
+    ...routeEndpoints(hub, backend.networks),
+    ...watchEndpoints(hub, backend.networks),
+    ...explainEndpoints(backend),
+  ]
+  for (const endpoint of [...endpoints, openapiEndpoint(endpoints)]) addEndpoint(app, endpoint, guard)
+  return app
+}
+
+function makeServer(options: ApiOptions): FastifyInstance {
+  const refuse = (error: unknown, _request: FastifyRequest, reply: FastifyReply): void => {
+    sendRefusal(error, reply, options)
+  }
+  const app = fastify({
+    bodyLimit: BODY_LIMIT,
+    // A whole request within 15 s, its header within 10 s; a reader of an answer may not stand still for 60 s.
+    requestTimeout: 15_000,
+    connectionTimeout: 60_000,
+    keepAliveTimeout: 30_000,
+    http: { headersTimeout: 10_000 },
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: 1024 },
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: false } },
+    frameworkErrors: refuse,
+    clientErrorHandler: refuseConnection,
+  })
+  app.setErrorHandler<FastifyError>(refuse)
+  app.setNotFoundHandler((request, reply) => {
+    const message = `There is nothing at ${quote(`${request.method} ${request.url.split('?')[0]}`)}`
+    return reply.code(404).send({ code: 'WAY_HTTP_NOT_FOUND', message })
+  })
+  acceptJson(app)
+  return app
+}
+
+/** JSON is the only body. An empty one is none: some clients send the type with every DELETE. */
+function acceptJson(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error')
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body.length === 0) done(null, undefined)
+    else void parse(request, String(body), done)
+  })
+}
+
+function sendRefusal(error: unknown, reply: FastifyReply, { logger }: ApiOptions): void {
+  const refusal = refusalOf(error)
+  if (refusal.status === 500) logger?.error({ event: 'api_error', err: error }, 'An API request failed')
+  reply
+    .code(refusal.status)
+    .headers(refusal.headers)
+    .removeHeader('content-length')
+    .removeHeader('etag')
+    .type('application/json; charset=utf-8')
+    .send(bodyOf(refusal))
+}
+
+function addEndpoint(app: FastifyInstance, endpoint: Endpoint, guard: (request: FastifyRequest) => void): void {
+  const repeatable = Object.entries(endpoint.query ?? {})
+    .filter(([, parameter]) => parameter.schema['type'] === 'array')
+    .map(([name]) => name)
+  app.route({
+    method: endpoint.method,
+    url: endpoint.path.replace(/\{(\w+)\}/g, ':$1'),
+    exposeHeadRoute: endpoint.method === 'GET' && endpoint.isStream !== true,
+    schema: {
+      params: schemaOf(endpoint.parameters, true),
+      querystring: schemaOf(endpoint.query, false),
+      ...(endpoint.body === undefined ? {} : { body: endpoint.body }),
+    },
+    onRequest: async request => {
+      if (endpoint.isWrite === true) guard(request)
+      if (endpoint.body !== undefined) checkMediaType(request)
+    },
+    preValidation: async request => {
+      const query = request.query as Record<string, unknown>
+      for (const name of repeatable) if (typeof query[name] === 'string') query[name] = [query[name]]
+    },
+    handler: async (request, reply) => await endpoint.handle(request, reply),
+  })
+}
+
+/** Unknown query parameters are let through, as HTTP servers do. */
+function schemaOf(parameters: Readonly<Record<string, Parameter>> = {}, isPath: boolean): Schema {
+  const entries = Object.entries(parameters).filter(([, parameter]) => parameter.isLenient !== true)
+  return {
+    type: 'object',
+    properties: Object.fromEntries(entries.map(([name, { schema }]) => [name, schema])),
+    required: entries.filter(([, { isRequired }]) => isPath || isRequired === true).map(([name]) => name),
+  }
+}
