@@ -53,6 +53,15 @@ export function listenFailureOf(error: unknown): ListenFailure | null {
   return (error.cause as ListenFailure | undefined) ?? null
 }
 
+/** Whether an error says that a port was taken which the system had chosen for port 0, so that another one may be free. */
+export function wasChosenPortTaken(listen: readonly ListenAddress[], error: unknown): boolean {
+  const failure = listenFailureOf(error)
+  if (failure === null || failure.code !== 'EADDRINUSE') return false
+  const { address, port } = failure.listen
+  const isFixed = listen.some(fixed => fixed.address === address && fixed.port === port)
+  return !isFixed && listen.some(({ port: asked }) => asked === 0)
+}
+
 function reasonOf({ port }: ListenAddress, code: string): string {
   if (code === 'EADDRINUSE') return 'another socket has the port'
   if (code === 'EACCES' && port < 1024) return 'ports below 1024 need root or the capability NET_BIND_SERVICE'

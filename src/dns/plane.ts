@@ -9,7 +9,7 @@
 import { WaypostError } from '../errors.ts'
 import { CONTROL, type IndexBuffers } from '../index/layout.ts'
 import { allocateCounters, type CounterSnapshot, readCounters } from './counters.ts'
-import { type ListenAddress, listenFailureOf } from './listen.ts'
+import { type ListenAddress, wasChosenPortTaken } from './listen.ts'
 import type { PublishedState, WorkerRole } from './messages.ts'
 import type { ResponderOptions } from './responder.ts'
 import { SupervisedWorker } from './supervised-worker.ts'
@@ -86,15 +86,6 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
       if (attempt === PORT_ATTEMPTS || !wasChosenPortTaken(options.listen, error)) throw error
     }
   }
-}
-
-/** Whether the port that was taken is one of our choice, so that another may be free. */
-function wasChosenPortTaken(listen: readonly ListenAddress[], error: unknown): boolean {
-  const failure = listenFailureOf(error)
-  if (failure === null || failure.code !== 'EADDRINUSE') return false
-  const { address, port } = failure.listen
-  const isFixed = listen.some(fixed => fixed.address === address && fixed.port === port)
-  return !isFixed && listen.some(({ port: asked }) => asked === 0)
 }
 
 class Plane implements DataPlane {
