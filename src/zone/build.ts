@@ -111,7 +111,8 @@ class Builder {
 
   #addEmptyAbove(draft: NodeDraft): void {
     let { key, name } = draft
-    while (key !== this.#apex) {
+    // Most names are children of the apex, which the lengths tell without making the parent's key.
+    while (key.length - key.charCodeAt(0) - 1 > this.#apex.length) {
       name = name.slice((name[0] as number) + 1) as Name
       key = parentKey(key)
       if (this.#visible.has(key)) return
