@@ -150,7 +150,9 @@ describe('an address that rests', () => {
 
   it('is free at once when the rest is 0', () => {
     const fix = fullPool(0)
+    const version = fix.allocator.version
     release(fix, 's3')
+    expect(fix.allocator.version).toBeGreaterThan(version)
     expect(fix.claim(request('new'))[0]?.ok).toBe(true)
     expect(fix.allocator.nextEvent()).toBe(null)
   })
@@ -165,6 +167,20 @@ describe('an address that rests', () => {
     fix.claim(request('other'))
     expect([...fix.store.rows.values()].map(row => formatAddress(row.address))).not.toContain(first)
     expect(fix.store.rows.size).toBe(1)
+    expect(fix.store.deleted).toBe(1)
+    fix.claim(request('third'))
+    expect(fix.store.deleted).toBe(1)
+  })
+
+  it('may end together with thousands of others', () => {
+    const fix = fixture('fdaa::/115')
+    const many = Array.from({ length: 8190 }, (_, i) => request(`s${i}`))
+    expect(fix.claim(...many).every(result => result.ok)).toBe(true)
+    fix.allocator.release([...fix.allocator.claims()])
+    fix.now += REST
+    const again = fix.claim(...many.map((_, i) => request(`t${i}`)))
+    expect(again.every(result => result.ok)).toBe(true)
+    expect(fix.allocator.stats(NETWORK)).toMatchObject({ bound: 8190, resting: 0, free: 0n })
   })
 
   it('does not lose the row of a claim that was made on it after its end', () => {
@@ -177,6 +193,18 @@ describe('an address that rests', () => {
     fix.claim(request('third'))
     fix.restart()
     expect(addresses(fix, 'other')).toEqual([first])
+  })
+
+  it('does not lose the rows of claims on more addresses than are pruned at a time', () => {
+    const fix = fixture()
+    const many = Array.from({ length: 1100 }, (_, i) => request(`s${i}`))
+    const texts = fix.claim(...many).map(only)
+    fix.allocator.release(many)
+    fix.now += REST
+    fix.claim(...texts.map((text, i) => naming(`t${i}`, [text])))
+    fix.claim(request('another'))
+    fix.restart()
+    expect(fix.allocator.stats(NETWORK)).toMatchObject({ bound: 1101, resting: 0 })
   })
 
   it('is the last one an owner had, when several rest for it', () => {

@@ -18,9 +18,10 @@ else setInterval(() => undefined, 1000)
 function step(name: string, i: number): void {
   const names = i % 3 === 0 ? [`${name}a`, `${name}b`, `${name}c`] : [`${name}a`]
   const results = allocator.claim(names.map(one => request(one)))
-  results.forEach((result, at) => {
-    say(`claimed ${names[at]} ${result.ok ? formatAddress(result.addresses[0] as Uint8Array) : result.code}`)
+  const lines = results.map((result, at) => {
+    return `claimed ${names[at]} ${result.ok ? formatAddress(result.addresses[0] as Uint8Array) : result.code}`
   })
+  say(lines.join('\n'))
   if (i % 4 !== 3) return
   say(`releasing ${name}a`)
   allocator.release([{ network: NETWORK, owner: service(`${name}a`) }])

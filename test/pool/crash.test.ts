@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -104,6 +104,9 @@ describe('a ledger whose process is killed at any moment', () => {
     await exit
     const allocator = open()
     expect(open).toThrow(refusal)
+    expect(spawnSync(process.execPath, [CLAIMER, directory, 'open'], { timeout: 10_000 }).stderr.toString()).toContain(
+      'WAY_DATA_IN_USE',
+    )
     expect(allocator.claim([request('kuard')])[0]?.ok).toBe(true)
     allocator.close()
   })

@@ -63,6 +63,7 @@ export function only(result: ClaimResult | undefined): string {
 export class MemoryStore implements ClaimStore {
   readonly rows: Map<string, ClaimRecord> = new Map()
   writes = 0
+  deleted = 0
   full = false
 
   load(): ClaimRecord[] {
@@ -72,6 +73,7 @@ export class MemoryStore implements ClaimStore {
   write(puts: readonly ClaimRecord[], deletes: readonly RowKey[]): void {
     if (this.full) throw new WaypostError('WAY_LEDGER_WRITE', 'Cannot write to the ledger: the disk is full')
     this.writes++
+    this.deleted += deletes.length
     for (const row of deletes) this.rows.delete(rowKey(row.network, addressKey(row.address)))
     for (const row of puts) this.rows.set(rowKey(row.network, row.key), row)
   }
