@@ -139,7 +139,7 @@ export class ManifestSource implements Source {
     const identity = this.#findDirectory()
     if (identity === null) return
     const isDue = !this.#isWatching || performance.now() >= this.#nextFullLook
-    if (isDue || this.#lost !== null || identity !== this.#identity) this.#lookAtEverything(true)
+    if (isDue || this.#lost !== null || identity !== this.#identity) this.#lookAtEverything(this.#watch.isQuiet)
   }
 
   #lookAtEverything(quiet: boolean): void {

@@ -49,6 +49,11 @@ export class ChangeWatch {
     this.#options = options
   }
 
+  /** Whether nothing is changing, as far as is known. */
+  get isQuiet(): boolean {
+    return this.#pending.size === 0 && this.#everything === null
+  }
+
   /** Starts watching; resolves when no change can be missed any more. */
   async start(): Promise<void> {
     const { directory } = this.#options
