@@ -81,6 +81,7 @@ class Assembly {
   readonly #zoneFiles: ZoneFiles | null
   readonly #metrics: ReturnType<typeof createMetrics>
   readonly #failure = Promise.withResolvers<unknown>()
+  #isReady = false
   #plane: DataPlane | null = null
   #loadedZones: readonly LoadedZone[] = []
   #zoneProblems: readonly ZoneProblem[] = []
@@ -139,6 +140,7 @@ class Assembly {
       'DNS and HTTP are bound',
     )
     this.#health.met('listeners')
+    this.#noteState()
     this.#control.start()
     return {
       bound: { dns: plane.bound, http },
@@ -215,12 +217,15 @@ class Assembly {
     health.detail('zones', () => ({ problems: this.#zoneProblems }))
   }
 
+  /** Called whenever something about readiness changed; says once that the server is ready. */
   #noteState(): void {
-    const before = this.#health.readiness().ready
-    for (const { settings, feed } of this.#control.networks)
+    for (const { settings, feed } of this.#control.networks) {
       if (feed.serving) this.#health.met(`network ${settings.name}`)
+    }
     if (this.#control.serving) this.#hub.open()
-    if (!before && this.#health.readiness().ready) this.#log.info({ event: 'ready' }, 'Ready')
+    if (this.#isReady || !this.#health.readiness().ready) return
+    this.#isReady = true
+    this.#log.info({ event: 'ready' }, 'Ready')
   }
 
   async #startPlane(): Promise<DataPlane> {
