@@ -150,8 +150,9 @@ class Builder {
   #checkServers(set: SetDraft, draft: NodeDraft, kind: NodeKind, finder: AdditionalFinder): void {
     for (const rdata of set.rdatas) {
       const target = targetOf(TYPE.NS, rdata, draft.name)
-      const key = target === null ? null : foldName(target)
-      if (target === null || key === null || key === this.#apex || !isInZone(key, this.#apex)) continue
+      if (target === null) continue
+      const key = foldName(target)
+      if (key === this.#apex || !isInZone(key, this.#apex)) continue
       if (finder.addresses(target, key, kind === 'cut').length > 0) continue
       this.#warn(set, `its name server ${formatName(target)} has no address in this zone`)
     }

@@ -1,98 +1,99 @@
-/** RFC 4592: the example zone of section 2.2.1, as far as building the zone decides what is answered. */
+/** RFC 4592 with the zone of its section 2.2.1. */
 import { describe, expect, it } from 'vitest'
-import { TYPE } from '#src/wire/record-type.ts'
-import { additionalAt, linesAt, messagesOf, namesOf, nodeOf, zoneOf } from '#support/zone-text.ts'
+import { Answering, TTL } from '#support/answering.ts'
+import { recordLines } from '#support/message-decoder.ts'
 
-const EXAMPLE = `
-$ORIGIN example.
-example.                 3600 IN  SOA   ns.example.com. hostmaster.example.com. 1 7200 1800 1209600 300
-example.                 3600     NS    ns.example.com.
-example.                 3600     NS    ns.example.net.
-*.example.               3600     TXT   "this is a wildcard"
-*.example.               3600     MX    10 host1.example.
-sub.*.example.           3600     TXT   "this is not a wildcard"
-host1.example.           3600     A     192.0.2.1
-_ssh._tcp.host1.example. 3600     SRV   0 0 22 host1.example.
-_ssh._tcp.host2.example. 3600     SRV   0 0 22 host2.example.
-subdel.example.          3600     NS    ns.example.com.
-subdel.example.          3600     NS    ns.example.net.
-`
+/** The `host2` of the RFC has an A too; `subdel` is a delegation. */
+function example(): Answering {
+  return new Answering()
+    .zone('example')
+    .node('example', ['NS ns.example.com', 'NS ns.example.net'])
+    .node('*.example', ['TXT wildcard', 'MX 10 host1.example'])
+    .node('sub.*.example', ['TXT literal'])
+    .node('host1.example', ['A 192.0.2.1'])
+    .node('_ssh._tcp.host1.example', ['SRV 0 0 22 host1.example'])
+    .node('_tcp.host1.example')
+    .node('_ssh._tcp.host2.example', ['SRV 0 0 22 host2.example'])
+    .node('_tcp.host2.example')
+    .node('host2.example')
+    .node('subdel.example', ['NS ns.example.com', 'NS ns.example.net'], 'cut')
+}
 
-const zone = zoneOf(EXAMPLE, { origin: '.' })
-
-describe('RFC 4592 section 2.2.1, the example zone', () => {
-  it('has the names of the picture, those without records included', () => {
-    expect(namesOf(zone)).toEqual(
-      [
-        'example.',
-        '*.example.',
-        'sub.*.example.',
-        'host1.example.',
-        '_tcp.host1.example.',
-        '_ssh._tcp.host1.example.',
-        'host2.example.',
-        '_tcp.host2.example.',
-        '_ssh._tcp.host2.example.',
-        'subdel.example.',
-      ].sort(),
-    )
+describe('2.2.1 responses that are synthesised', () => {
+  it('QNAME=host3.example. QTYPE=MX: the wildcard with the name that was asked', () => {
+    const reply = example().ask('host3.example', 'MX')
+    expect(reply).toMatchObject({ rcode: 0, aa: true })
+    expect(recordLines(reply.answers)).toEqual([`host3.example. ${TTL} MX 10 host1.example.`])
   })
 
-  it('section 2.1.1: a wildcard is a node like any other, and only the leftmost label makes one', () => {
-    expect(nodeOf(zone, '*.example')?.kind).toBe('plain')
-    expect(linesAt(zone, '*.example')).toEqual([
-      '*.example. 3600 TXT "this is a wildcard"',
-      '*.example. 3600 MX 10 host1.example.',
-    ])
-    expect(linesAt(zone, 'sub.*.example')).toEqual(['sub.*.example. 3600 TXT "this is not a wildcard"'])
+  it('QNAME=host3.example. QTYPE=A: no data of this type', () => {
+    expect(example().ask('host3.example', 'A')).toMatchObject({
+      rcode: 0,
+      answers: [],
+      authorities: [{ name: 'example.' }],
+    })
   })
 
-  it('section 2.2.2: names that exist only above others are empty, so that no wildcard answers for them', () => {
-    for (const name of ['_tcp.host1.example', 'host2.example', '_tcp.host2.example']) {
-      expect(linesAt(zone, name)).toEqual([])
-    }
-  })
-
-  it('section 2.2.1: subdel is delegated, so that nothing below it exists here', () => {
-    expect(nodeOf(zone, 'subdel.example')?.kind).toBe('cut')
-  })
-
-  it('carries the addresses of the targets that the zone has', () => {
-    expect(additionalAt(zone, '*.example', TYPE.MX)).toEqual(['host1.example. 3600 A 192.0.2.1'])
-    expect(additionalAt(zone, '_ssh._tcp.host1.example', TYPE.SRV)).toEqual(['host1.example. 3600 A 192.0.2.1'])
-    expect(additionalAt(zone, '_ssh._tcp.host2.example', TYPE.SRV)).toEqual([])
+  it('QNAME=foo.bar.example. QTYPE=TXT: because bar.example. does not exist', () => {
+    expect(example().ask('foo.bar.example', 'TXT').answers).toMatchObject([{ name: 'foo.bar.example.' }])
   })
 })
 
-describe('RFC 4592 section 4', () => {
-  const apex = '@ 60 SOA ns h 1 1 1 1 1\n@ 60 NS ns.example.net.\n'
-
-  it('sections 4.2 and 4.4: NS and DNAME at a wildcard have no agreed meaning and are refused', () => {
-    const message = '3: Cannot load *.a.example.org.: a wildcard cannot have NS or DNAME records'
-    expect(messagesOf(`${apex}*.a 60 NS ns.example.net.\n`)).toEqual([message])
-    expect(messagesOf(`${apex}*.a 60 DNAME example.net.\n`)).toEqual([message])
+describe('2.2.1 responses that are not synthesised', () => {
+  it('QNAME=host1.example. QTYPE=MX: because host1.example. exists', () => {
+    expect(example().ask('host1.example', 'MX')).toMatchObject({ rcode: 0, answers: [] })
   })
 
-  it('section 4.3: a wildcard can be an alias', () => {
-    expect(linesAt(zoneOf(`${apex}*.a 60 CNAME b\n`), '*.a.example.org')).toEqual([
-      '*.a.example.org. 60 CNAME b.example.org.',
+  it('QNAME=sub.*.example. QTYPE=MX: because sub.*.example. exists', () => {
+    expect(example().ask('sub.*.example', 'MX')).toMatchObject({ rcode: 0, answers: [] })
+  })
+
+  it('QNAME=_telnet._tcp.host1.example. QTYPE=SRV: because _tcp.host1.example. exists', () => {
+    expect(example().ask('_telnet._tcp.host1.example', 'SRV')).toMatchObject({ rcode: 3, answers: [] })
+  })
+
+  it('QNAME=host.subdel.example. QTYPE=A: because subdel.example. is a zone cut', () => {
+    expect(example().ask('host.subdel.example', 'A')).toMatchObject({ rcode: 0, aa: false, answers: [] })
+  })
+
+  it('QNAME=ghost.*.example. QTYPE=MX: because *.example. exists', () => {
+    expect(example().ask('ghost.*.example', 'MX')).toMatchObject({ rcode: 3, answers: [] })
+  })
+})
+
+describe('2.1.1, 2.2.2, 4', () => {
+  it('the asterisk label can be asked for literally', () => {
+    expect(example().ask('*.example', 'TXT').answers).toMatchObject([{ name: '*.example.' }])
+  })
+
+  it('an empty non-terminal blocks the wildcard', () => {
+    expect(example().ask('host2.example', 'TXT')).toMatchObject({ rcode: 0, answers: [] })
+    expect(example().ask('x.host2.example', 'TXT')).toMatchObject({ rcode: 3, answers: [] })
+  })
+
+  it('a wildcard that is an empty non-terminal makes names exist without data', () => {
+    const answering = new Answering().zone('zone').node('*.zone').node('a.*.zone', ['TXT a'])
+    expect(answering.ask('b.zone', 'TXT')).toMatchObject({ rcode: 0, answers: [], authorities: [{ name: 'zone.' }] })
+  })
+
+  it('a CNAME at a wildcard is followed', () => {
+    const answering = new Answering().zone('zone').node('*.zone', ['CNAME a.zone']).node('a.zone', ['A 192.0.2.7'])
+    expect(recordLines(answering.ask('b.zone', 'A').answers)).toEqual([
+      `b.zone. ${TTL} CNAME a.zone.`,
+      `a.zone. ${TTL} A 192.0.2.7`,
     ])
   })
 
-  it('section 4.9: the node above a wildcard is an empty non-terminal when it has nothing', () => {
-    expect(linesAt(zoneOf(`${apex}*.a 60 A 192.0.2.1\n`), 'a.example.org')).toEqual([])
+  it('additional records at a wildcard have their own names', () => {
+    const srv = ['SRV 0 0 80 a.zone', '+ A a.zone 192.0.2.7', 'SRV 0 0 80 b.x.zone', '+ A b.x.zone 192.0.2.8']
+    const answering = new Answering().zone('zone').node('*.x.zone', srv).node('x.zone')
+    const names = answering.ask('anything.at.all.x.zone', 'SRV').additionals.map(record => record.name)
+    expect(names).toEqual(['a.zone.', 'b.x.zone.'])
   })
 
-  it('section 2.2.2: a wildcard that is empty itself exists all the same', () => {
-    expect(linesAt(zoneOf(`${apex}sub.* 60 A 192.0.2.1\n`), '*.example.org')).toEqual([])
-  })
-
-  it('additional addresses are synthesised like answers, from the wildcard below the closest encloser', () => {
-    const text = `${apex}* 60 A 192.0.2.1\n*.a 60 AAAA 2001:db8::1\nb 60 TXT b\n`
-    const mx = (target: string) => additionalAt(zoneOf(`${text}m 60 MX 10 ${target}\n`), 'm.example.org', TYPE.MX)
-    expect(mx('x.y')).toEqual(['x.y.example.org. 60 A 192.0.2.1'])
-    expect(mx('x.a')).toEqual(['x.a.example.org. 60 AAAA 2001:db8::1'])
-    expect(mx('x.b')).toEqual([])
-    expect(mx('a')).toEqual([])
+  it('a wildcard stops matching when it is deleted', () => {
+    const answering = new Answering().zone('zone').node('*.zone', ['TXT a'])
+    answering.writer.delete(0, '\x01*\x04zone\0' as never)
+    expect(answering.ask('b.zone', 'TXT').rcode).toBe(3)
   })
 })

@@ -80,6 +80,11 @@ describe('records', () => {
     expect(linesAt(zoneOf(`${APEX}s 60 SRV 0 0 65 b\ns 60 SRV 0 0 97 b\n`), 's.example.org')).toHaveLength(2)
   })
 
+  it('with parameters differ when these differ in case', () => {
+    const text = `${APEX}s 60 SVCB 1 t key667=a\ns 60 SVCB 1 t key667=A\ns 60 HTTPS 1 t key667=a\ns 60 HTTPS 1 t key667=A\n`
+    expect(linesAt(zoneOf(text), 's.example.org')).toHaveLength(4)
+  })
+
   it('of one set have one TTL, the lowest, with one warning', () => {
     const text = `${APEX}a 60 A 192.0.2.1\na 30 A 192.0.2.2\na 90 A 192.0.2.3\na 90 TXT x\n`
     expect(linesAt(zoneOf(text), 'a.example.org')?.map(line => line.split(' ')[1])).toEqual(['30', '30', '30', '90'])

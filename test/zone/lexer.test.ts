@@ -20,11 +20,17 @@ function wordsOf(text: string): string[] {
 describe('words', () => {
   it('end at white space, comments, parentheses and quotes', () => {
     expect(wordsOf('a b\tc;d\ne(f)g;h')).toEqual(['a|b|c', 'e|f|g'])
+    expect(wordsOf(';')).toEqual([])
+    expect(wordsOf('a;b')).toEqual(['a'])
     expect(wordsOf('(e)f "g"h "i""j"')).toEqual(['e|f|"g|h|"i|"j'])
   })
 
   it('keep their escapes, also before characters that would end them', () => {
     expect(wordsOf('a\\ b\\;c\\(d\\"e\\\\ f "x\\"y\\\\" g')).toEqual(['a\\ b\\;c\\(d\\"e\\\\|f|"x\\"y\\\\|g'])
+  })
+
+  it('end at the line end, whatever is before it', () => {
+    expect(wordsOf('a\\\nb\n')).toEqual(['a\\', 'b'])
   })
 
   it('are one word when a value is quoted behind an equals sign', () => {

@@ -1,16 +1,11 @@
 /** The zones that the repository ships: RFC 6303, RFC 7793, RFC 6761. */
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { formatName } from '#src/wire/name.ts'
-import { originOfFile } from '#src/zone/load.ts'
-import type { Zone } from '#src/zone/zone.ts'
-import { ROOT } from '#support/source-tree.ts'
-import { linesAt, loadText, namesOf } from '#support/zone-text.ts'
+import { loadShippedZones, shippedTexts } from '#support/shipped-zones.ts'
+import { linesAt, namesOf } from '#support/zone-text.ts'
 
-const folder = join(ROOT, 'zones')
-const read = (file: string) => readFileSync(join(folder, file), 'latin1')
-const files = readdirSync(folder).filter(file => file.endsWith('.zone'))
+const zones = loadShippedZones()
+const files = [...shippedTexts.keys()].filter(file => file.endsWith('.zone'))
 const NIBBLES = '0.'.repeat(31)
 
 /** Every zone that RFC 6303 section 4 and RFC 7793 section 2.1 list. */
@@ -28,16 +23,6 @@ const LOCALLY_SERVED = [
   '8.b.d.0.1.0.0.2.ip6.arpa.',
   ...Array.from({ length: 64 }, (_, i) => `${64 + i}.100.in-addr.arpa.`),
 ]
-
-function load(file: string): Zone {
-  const include = { 'empty-zone.inc': read('empty-zone.inc') }
-  const result = loadText(read(file), { origin: formatName(originOfFile(file)), files: include })
-  if ('faults' in result) throw new Error(`${file}: ${result.faults[0]?.message}`)
-  expect(result.warnings).toEqual([])
-  return result.zone
-}
-
-const zones = new Map(files.map(file => load(file)).map(zone => [formatName(zone.apex), zone]))
 
 /** All records but the SOA, without TTLs. */
 function contents(apex: string): string[] {
@@ -87,6 +72,6 @@ describe('the shipped zones', () => {
   })
 
   it('say in a comment what they are for', () => {
-    for (const file of [...files, 'empty-zone.inc']) expect(read(file)).toMatch(/^; .*RFC/s)
+    for (const text of shippedTexts.values()) expect(text).toMatch(/^; .*RFC/s)
   })
 })
