@@ -82,11 +82,6 @@ export class Versions {
     return this.#units.get(keyOf(network, service)) ?? null
   }
 
-  /** Whether the unit still stands for its Service; an expired tombstone may have been replaced by a new unit. */
-  isCurrent(unit: Unit): boolean {
-    return (this.get(unit.network, unit.service) ?? unit) === unit
-  }
-
   /** Every unit, tombstones included, by sequence. The iterator goes on over units that are added meanwhile. */
   units(): IterableIterator<Unit> {
     return this.#units.values()

@@ -214,7 +214,8 @@ export class Watcher {
     this.#cursor = null
     for (const unit of this.#dirty) {
       this.#dirty.delete(unit)
-      if (versions.isCurrent(unit)) return unit
+      // A tombstone may have been forgotten and the Service come back as another unit: what is told is its state now.
+      return versions.get(unit.network, unit.service) ?? unit
     }
     return null
   }

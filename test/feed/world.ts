@@ -67,14 +67,10 @@ export class World {
     return tableText(state, filter)
   }
 
-  watch(options: Partial<ReaderOptions> = {}): SimulatedReader {
-    const reader = new SimulatedReader(this, {
-      filter: EVERYTHING,
-      since: null,
-      format: 'ndjson',
-      room: 1e9,
-      ...options,
-    })
+  /** A reader; with the table of version `has`, when it comes back. */
+  watch(options: Partial<ReaderOptions> = {}, has: string | null = null): SimulatedReader {
+    const all = { filter: EVERYTHING, since: null, format: 'ndjson', room: 1e9, ...options } as const
+    const reader = new SimulatedReader(this, all, has === null ? undefined : this.history.get(has))
     this.readers.push(reader)
     return reader
   }
@@ -128,7 +124,7 @@ export class SimulatedReader implements WatchSink {
   isDestroyed = false
   isGone = false
   readonly options: ReaderOptions
-  readonly #world: World
+  readonly world: World
   readonly #table = new Map<string, readonly Route[]>()
   #held: Buffer[] = []
   #heldBytes = 0
@@ -137,7 +133,7 @@ export class SimulatedReader implements WatchSink {
   #received: Buffer[] = []
 
   constructor(world: World, options: ReaderOptions, table?: ReadonlyMap<string, readonly Route[]>) {
-    this.#world = world
+    this.world = world
     this.options = options
     for (const [key, value] of table ?? []) this.#table.set(key, value)
     const since = options.since === null ? null : world.hub.parseSince(options.since)
@@ -190,24 +186,24 @@ export class SimulatedReader implements WatchSink {
     this.#read()
     if (!this.#wantsDrain || this.#heldBytes > 0 || this.isGone) return
     this.#wantsDrain = false
-    this.#world.hub.drained(this.watcher)
+    this.world.hub.drained(this.watcher)
   }
 
   /** Goes away wherever it is; what was not read is lost. */
   leave(): void {
     if (this.isGone) return
     this.isGone = true
-    this.#world.hub.remove(this.watcher)
+    this.world.hub.remove(this.watcher)
   }
 
   /** A new connection that goes on where the last sync was, with the table of that sync. */
   comeBack(): SimulatedReader {
     this.leave()
     const since = this.lastSync ?? this.options.since
-    const table = since === null ? undefined : this.#world.history.get(since)
+    const table = since === null ? undefined : this.world.history.get(since)
     const kept = new Map([...(table ?? [])].filter(([key]) => isWanted(key, this.options.filter)))
-    const reader = new SimulatedReader(this.#world, { ...this.options, since }, kept)
-    this.#world.readers.push(reader)
+    const reader = new SimulatedReader(this.world, { ...this.options, since }, kept)
+    this.world.readers.push(reader)
     return reader
   }
 
@@ -262,10 +258,15 @@ function isWanted(key: string, { network, services }: WatchFilter): boolean {
   return (network === null || network === inNetwork) && (services === null || services.has(service))
 }
 
+/** Every port number is used once, so the first and the last tell the revision. */
+function short({ backends }: Route): string {
+  return `${backends[0]?.port ?? '-'}…${backends.at(-1)?.port ?? '-'}`
+}
+
 function tableText(state: ReadonlyMap<string, readonly Route[]>, filter: WatchFilter): TableText {
   return [...state]
     .filter(([key]) => isWanted(key, filter))
-    .map(([key, routes]) => `${key} ${JSON.stringify(routes)}`)
+    .map(([key, routes]) => `${key} ${routes.map(short).join(',')}`)
     .toSorted()
     .join('\n')
 }
