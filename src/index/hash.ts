@@ -47,7 +47,7 @@ export class NameHash {
   length = 0
   /** Number of labels without the root. */
   labels = 0
-  /** Where label i starts, counted from the start of the name. */
+  /** Where label i starts, counted from the start of the name; `starts[labels]` is the root's. */
   readonly starts: Uint8Array = new Uint8Array(MAX_LABELS + 1)
   /** Hash of the name from label i on; `hashes[labels]` is the root's. */
   readonly hashes: Int32Array = new Int32Array(MAX_LABELS + 1)
@@ -80,6 +80,7 @@ export class NameHash {
     while (i <= last) {
       const octets = bytes.getUint8(i)
       if (octets === 0) {
+        starts[labels] = i - at
         this.labels = labels
         this.length = i + 1 - at
         return true

@@ -1,0 +1,236 @@
+import { describe, expect, it } from 'vitest'
+import type { IndexBuffers } from '#src/index/layout.ts'
+import { IndexWriter } from '#src/index/writer.ts'
+import { foldName, type NameKey, parseName } from '#src/wire/name.ts'
+import type { NodeKind, ZoneNode } from '#src/zone/rrset.ts'
+import { makeRrsets, soaOf } from '#support/answering.ts'
+
+const APEX = parseName('zone')
+
+interface Made {
+  readonly writer: IndexWriter
+  readonly zone: number
+  readonly generations: IndexBuffers[]
+}
+
+function make(options: { initialArenaBytes?: number; initialSlots?: number } = {}): Made {
+  const generations: IndexBuffers[] = []
+  const writer = new IndexWriter({
+    seed: 3,
+    initialArenaBytes: 1 << 16,
+    initialSlots: 1 << 8,
+    ...options,
+    onGeneration: buffers => generations.push(buffers),
+  })
+  return { writer, zone: define(writer), generations }
+}
+
+function define(writer: IndexWriter, apex = APEX, serial = 1, view = 0): number {
+  return writer.defineZone(view, { apex, soa: { ...soaOf(apex), serial }, kind: 'forward', unsynced: false })
+}
+
+function node(name: string, records: readonly string[] = [], kind: NodeKind = 'plain'): ZoneNode {
+  return { name: parseName(name), kind, rrsets: makeRrsets(records) }
+}
+
+function key(name: string): NameKey {
+  return foldName(parseName(name))
+}
+
+describe('IndexWriter.set', () => {
+  it('keeps a node and its owner under its name in any case', () => {
+    const { writer, zone } = make()
+    writer.set(0, zone, node('KUARD.zone', ['A 192.0.2.1']), 0xffff_ffff)
+    expect(writer.ownerOf(0, key('kuard.ZONE'))).toBe(0xffff_ffff)
+    expect(writer.nodeOf(0, key('kuard.zone'))).toEqual(node('kuard.zone', ['A 192.0.2.1']))
+  })
+
+  it('replaces the node that is there', () => {
+    const { writer, zone } = make()
+    writer.set(0, zone, node('a.zone', ['A 192.0.2.1', 'TXT old']), 1)
+    writer.set(0, zone, node('a.zone', ['A 192.0.2.2']), 2)
+    expect(writer.nodeOf(0, key('a.zone'))).toEqual(node('a.zone', ['A 192.0.2.2']))
+    expect(writer.ownerOf(0, key('a.zone'))).toBe(2)
+    expect(writer.stats().names).toBe(2)
+  })
+
+  it('writes nothing when nothing is new', () => {
+    const { writer, zone } = make()
+    const same = node('a.zone', ['SRV 0 0 80 b.zone', '+ AAAA b.zone fdaa::1', 'A 192.0.2.1'])
+    writer.set(0, zone, same, 1)
+    const { usedBytes } = writer.stats()
+    writer.set(0, zone, same, 1)
+    expect(writer.stats()).toMatchObject({ usedBytes, garbageBytes: 0 })
+    writer.set(0, zone, same, 2)
+    expect(writer.stats().garbageBytes).toBeGreaterThan(0)
+  })
+
+  it('keeps views apart', () => {
+    const { writer, zone } = make()
+    writer.set(0, zone, node('a.zone', ['A 192.0.2.1']), 1)
+    expect(writer.nodeOf(1, key('a.zone'))).toBeNull()
+    writer.set(1, define(writer, APEX, 1, 1), node('a.zone', ['A 192.0.2.2']), 2)
+    expect(writer.ownerOf(0, key('a.zone'))).toBe(1)
+    expect(writer.ownerOf(1, key('a.zone'))).toBe(2)
+  })
+
+  it('refuses a zone that there is not, and more record sets than an entry holds', () => {
+    const { writer, zone } = make()
+    expect(() => writer.set(0, 9, node('a.zone'), 1)).toThrow(RangeError)
+    const rrsets = Array.from({ length: 256 }, (_, i) => {
+      return { type: 1000 + i, ttl: 1, rdatas: [Uint8Array.of(1)], additional: [] }
+    })
+    expect(() => writer.set(0, zone, { ...node('a.zone'), rrsets }, 1)).toThrow(RangeError)
+    expect(writer.nodeOf(0, key('a.zone'))).toBeNull()
+  })
+
+  it('leaves out SOA sets and empty sets', () => {
+    const { writer, zone } = make()
+    const rrsets = [
+      { type: 6, ttl: 1, rdatas: [Uint8Array.of(1)], additional: [] },
+      { type: 1, ttl: 1, rdatas: [], additional: [] },
+    ]
+    writer.set(0, zone, { ...node('a.zone'), rrsets }, 1)
+    expect(writer.nodeOf(0, key('a.zone'))?.rrsets).toEqual([])
+  })
+
+  it.each<NodeKind>(['plain', 'cut', 'dname', 'dashed-addresses'])('keeps the kind %s', kind => {
+    const { writer, zone } = make()
+    writer.set(0, zone, node('a.zone', [], kind), 1)
+    expect(writer.nodeOf(0, key('a.zone'))?.kind).toBe(kind)
+  })
+})
+
+describe('IndexWriter.delete', () => {
+  it('says whether there was a node', () => {
+    const { writer, zone } = make()
+    writer.set(0, zone, node('a.zone'), 1)
+    expect(writer.delete(0, key('b.zone'))).toBe(false)
+    expect(writer.delete(0, key('a.zone'))).toBe(true)
+    expect(writer.delete(0, key('a.zone'))).toBe(false)
+    expect(writer.ownerOf(0, key('a.zone'))).toBeNull()
+  })
+
+  it('frees the slots at the end of a chain', () => {
+    const { writer, zone } = make()
+    const before = writer.stats().usedSlots
+    for (let i = 0; i < 40; i++) writer.set(0, zone, node(`n${i}.zone`), 1)
+    for (let i = 0; i < 40; i++) writer.delete(0, key(`n${i}.zone`))
+    expect(writer.stats()).toMatchObject({ names: 1, generation: 1 })
+    expect(writer.stats().usedSlots - before).toBeLessThan(10)
+  })
+})
+
+describe('zones', () => {
+  it('an apex that nobody has set is no node', () => {
+    const { writer } = make()
+    expect(writer.nodeOf(0, key('zone'))).toBeNull()
+    expect(writer.ownerOf(0, key('zone'))).toBeNull()
+    expect(writer.delete(0, key('zone'))).toBe(false)
+  })
+
+  it('an apex can be set and deleted like other names', () => {
+    const { writer, zone } = make()
+    writer.set(0, zone, node('zone', ['NS ns.zone']), 5)
+    expect(writer.ownerOf(0, key('zone'))).toBe(5)
+    expect(writer.delete(0, key('zone'))).toBe(true)
+    expect(writer.ownerOf(0, key('zone'))).toBeNull()
+  })
+
+  it('has one number for as long as it is served', () => {
+    const { writer, zone } = make()
+    expect(define(writer, parseName('ZONE'), 2)).toBe(zone)
+    expect(define(writer, parseName('other'))).not.toBe(zone)
+    expect(writer.stats().zones).toBe(2)
+  })
+
+  it('a new serial writes nothing into the arena', () => {
+    const { writer } = make()
+    const { usedBytes } = writer.stats()
+    for (let serial = 2; serial < 100; serial++) define(writer, APEX, serial)
+    expect(writer.stats()).toMatchObject({ usedBytes, garbageBytes: 0 })
+  })
+
+  it('takes over a name that the zone above has, with its records', () => {
+    const { writer, zone } = make()
+    writer.set(0, zone, node('sub.zone', ['TXT mine']), 4)
+    const sub = define(writer, parseName('sub.zone'))
+    expect(writer.nodeOf(0, key('sub.zone'))).toEqual(node('sub.zone', ['TXT mine']))
+    writer.set(0, zone, node('sub.zone', ['TXT parent']), 4)
+    expect(writer.nodeOf(0, key('sub.zone'))).toEqual(node('sub.zone', ['TXT mine']))
+    writer.set(0, sub, node('sub.zone', ['TXT child']), 4)
+    expect(writer.nodeOf(0, key('sub.zone'))).toEqual(node('sub.zone', ['TXT child']))
+  })
+
+  it('a number is given again only when no entry has it any more', () => {
+    const { writer, zone } = make()
+    writer.set(0, zone, node('a.zone'), 1)
+    writer.removeZone(0, key('zone'))
+    expect(writer.stats().zones).toBe(0)
+    const second = define(writer, parseName('second'))
+    expect(second).not.toBe(zone)
+    writer.delete(0, key('a.zone'))
+    expect(define(writer, parseName('third'))).toBe(zone)
+  })
+
+  it('removing one that there is not changes nothing', () => {
+    const { writer } = make()
+    const before = writer.stats()
+    writer.removeZone(0, key('other'))
+    writer.removeZone(1, key('zone'))
+    expect(writer.stats()).toEqual(before)
+  })
+
+  it('more than the table has room for bring a fresh generation', () => {
+    const { writer, generations } = make()
+    const names = Array.from({ length: 200 }, (_, i) => parseName(`z${i}`))
+    const numbers = names.map(name => define(writer, name))
+    expect(new Set(numbers).size).toBe(200)
+    expect(generations.length).toBeGreaterThan(0)
+    expect(names.map(name => define(writer, name))).toEqual(numbers)
+  })
+})
+
+describe('generations', () => {
+  it('slots that are half taken are replaced, the arena stays', () => {
+    const { writer, zone, generations } = make({ initialArenaBytes: 1 << 20 })
+    const { arena } = writer.buffers
+    for (let i = 0; i < 300; i++) writer.set(0, zone, node(`n${i}.zone`, [`A 192.0.2.${i % 250}`]), i)
+    expect(generations.length).toBeGreaterThan(0)
+    expect(generations.every(buffers => buffers.arena === arena)).toBe(true)
+    expect(generations.map(buffers => buffers.generation)).toEqual(generations.map((_, i) => i + 2))
+    for (let i = 0; i < 300; i++) expect(writer.ownerOf(0, key(`n${i}.zone`))).toBe(i)
+  })
+
+  it('an arena that is full is replaced by a larger one', () => {
+    const { writer, zone, generations } = make({ initialArenaBytes: 1 << 13, initialSlots: 1 << 12 })
+    for (let i = 0; i < 300; i++) writer.set(0, zone, node(`n${i}.zone`, [`A 192.0.2.${i % 250}`]), i)
+    expect(generations.length).toBeGreaterThan(0)
+    expect(writer.stats().arenaBytes).toBeGreaterThan(1 << 13)
+    for (let i = 0; i < 300; i++) {
+      expect(writer.nodeOf(0, key(`n${i}.zone`))).toEqual(node(`n${i}.zone`, [`A 192.0.2.${i % 250}`]))
+    }
+  })
+
+  it('garbage is never much more than half of what is written', () => {
+    const { writer, zone } = make({ initialArenaBytes: 1 << 14 })
+    for (let i = 0; i < 5000; i++) {
+      writer.set(0, zone, node(`n${i % 10}.zone`, [`TXT ${'x'.repeat(i % 50)}`]), i)
+      const { garbageBytes, usedBytes, arenaBytes } = writer.stats()
+      expect(garbageBytes).toBeLessThan(usedBytes / 2 + arenaBytes / 16 + 512)
+    }
+    expect(writer.stats().arenaBytes).toBe(1 << 14)
+  })
+
+  it('an entry of many kilobytes is copied whole', () => {
+    const { writer, zone } = make({ initialArenaBytes: 1 << 16 })
+    const large = node(
+      'large.zone',
+      Array.from({ length: 1000 }, (_, i) => `AAAA fdaa::${i.toString(16)}`),
+    )
+    writer.set(0, zone, large, 1)
+    const { generation } = writer.stats()
+    for (let i = 0; writer.stats().generation === generation; i++) writer.set(0, zone, node('a.zone'), i)
+    expect(writer.nodeOf(0, key('large.zone'))).toEqual(large)
+  })
+})
