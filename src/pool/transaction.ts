@@ -6,6 +6,7 @@ interface Step {
   readonly book: NetworkBook
   readonly key: AddressKey
   readonly before: ClaimRecord | null
+  readonly after: ClaimRecord | null
 }
 
 /** What differs between the state before and the state now. */
@@ -27,7 +28,7 @@ export class Transaction {
   #freed = false
 
   put(book: NetworkBook, key: AddressKey, claim: ClaimRecord | null): void {
-    this.#steps.push({ book, key, before: book.put(key, claim) })
+    this.#steps.push({ book, key, before: book.put(key, claim), after: claim })
   }
 
   /** Notes that an owner of the ledger has come back. */
@@ -52,21 +53,23 @@ export class Transaction {
   /** What is to be written: one entry an address, however often it changed. */
   changes(): NetChanges {
     if (this.#steps.length === 0) return { puts: NONE, deletes: NONE, freed: this.#freed }
-    const seen = new Map<NetworkBook, Set<AddressKey>>()
+    const last = new Map<NetworkBook, Map<AddressKey, ClaimRecord | null>>()
+    for (const { book, key, after } of this.#steps) {
+      const claims = last.get(book) ?? new Map()
+      last.set(book, claims.set(key, after))
+    }
     const puts: ClaimRecord[] = []
     const deletes: ClaimRecord[] = []
     let freed = this.#freed
     for (const { book, key, before } of this.#steps) {
-      const keys = seen.get(book) ?? new Set()
-      seen.set(book, keys)
-      if (keys.has(key)) continue
-      keys.add(key)
-      const now = book.at(key)
-      if (isSame(before, now)) continue
+      const claims = last.get(book)
+      const now = claims?.get(key)
+      // the first step at an address tells what was before; the others find it gone from the map
+      claims?.delete(key)
+      if (now === undefined || isSame(before, now)) continue
       if (now !== null) puts.push(now)
       else if (before !== null) deletes.push(before)
-      if (before?.state === 'bound' && now?.ownerKey !== before.ownerKey) freed = true
-      else if (before?.state === 'bound' && now?.state !== 'bound') freed = true
+      if (before?.state === 'bound' && (now?.ownerKey !== before.ownerKey || now.state !== 'bound')) freed = true
     }
     return { puts, deletes, freed }
   }

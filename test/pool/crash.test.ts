@@ -4,12 +4,13 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { formatAddress } from '#src/ip/address.ts'
 import { Allocator } from '#src/pool/allocator.ts'
 import { NETWORK, prefix, request, service } from './support.ts'
 
-const CLAIMER = join(import.meta.dirname, 'claimer.ts')
+const CLAIMER = fileURLToPath(new URL('./claimer.ts', import.meta.url))
 const ROUNDS = 5
 
 let directory = ''

@@ -21,6 +21,10 @@ import type { Claim } from '#src/pool/claims.ts'
 import { Ledger } from '#src/pool/ledger.ts'
 import { address, app, NETWORK, naming, only, outcome, prefix, request, service } from './support.ts'
 
+/** util-linux; on every Linux that runs the tests as root. */
+const MOUNT = '/bin/mount'
+const UMOUNT = '/bin/umount'
+
 const ROOT = process.getuid?.() === 0
 
 let top = ''
@@ -191,14 +195,14 @@ describe('a data folder that cannot be written is refused', () => {
 
   it.skipIf(!canMount())('a folder on a file system that is read-only (needs root and mount)', () => {
     mkdirSync(directory, { recursive: true })
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', directory])
+    execFileSync(MOUNT, ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', directory])
     try {
       fill(3)
-      execFileSync('mount', ['-o', 'remount,ro', directory])
+      execFileSync(MOUNT, ['-o', 'remount,ro', directory])
       expect(() => open()).toThrow(refusal(code, directory))
       expect(() => open(join(directory, 'below'))).toThrow(refusal(code, directory))
     } finally {
-      execFileSync('umount', ['-l', directory])
+      execFileSync(UMOUNT, ['-l', directory])
     }
   })
 
@@ -239,7 +243,7 @@ describe('a ledger whose disk is full', () => {
 
   it.skipIf(!canMount())('goes on when there is room again (on a small tmpfs: needs root and mount)', () => {
     mkdirSync(directory, { recursive: true })
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', directory])
+    execFileSync(MOUNT, ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', directory])
     try {
       const allocator = open()
       writeFileSync(join(directory, 'ballast'), Buffer.alloc(600_000))
@@ -258,7 +262,7 @@ describe('a ledger whose disk is full', () => {
       expect([...again.claims()]).toHaveLength(count + 1)
       again.close()
     } finally {
-      execFileSync('umount', ['-l', directory])
+      execFileSync(UMOUNT, ['-l', directory])
     }
   })
 
@@ -283,8 +287,8 @@ function canMount(): boolean {
   if (!ROOT || process.platform !== 'linux') return false
   const probe = mkdtempSync(join(tmpdir(), 'waypost-mount-'))
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', probe], { stdio: 'ignore' })
-    execFileSync('umount', [probe], { stdio: 'ignore' })
+    execFileSync(MOUNT, ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', probe], { stdio: 'ignore' })
+    execFileSync(UMOUNT, [probe], { stdio: 'ignore' })
     return true
   } catch {
     return false
