@@ -45,7 +45,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 const PURE = ['ip', 'wire', 'zone', 'index', 'naming', 'route']
 
 /** Files near 250 lines; nothing beyond this. */
-const LONGEST = 350
+const LONGEST = 400
 
 const files = readSources()
 

@@ -38,7 +38,16 @@ export function addRoutes(program: Command, io: Io): void {
 async function watchRoutes(url: string, { network, service }: RoutesOptions, io: Io): Promise<void> {
   const { WatchClient } = await import('../feed/client.ts')
   const token = io.surroundings.env['WAYPOST_TOKEN'] ?? null
-  const client = new WatchClient({ url, services: service ?? [], network: network ?? null, token, signal: io.signal })
+  const client = new WatchClient({
+    url,
+    services: service ?? [],
+    network: network ?? null,
+    token,
+    signal: io.signal,
+    onLost: (reason, pauseMs) => {
+      io.error(`waypost: Lost ${url}: ${reason}; trying again in ${(pauseMs / 1000).toFixed(1)} s\n`)
+    },
+  })
   for await (const line of client) io.out(`${JSON.stringify(line)}\n`)
 }
 

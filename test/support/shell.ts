@@ -10,6 +10,9 @@ import { type RunningWaypost, until } from './waypost.ts'
 /** Time for a command to show what the document says. */
 const DEADLINE_MS = 10_000
 
+/** Time for the output of a command that goes on. A command that ended is run again instead. */
+const SETTLE_MS = 5000
+
 /** Commands that may be run again until they show what they should: they change nothing. */
 const READS = /^(dig|kdig|curl|npx waypost|cat|grep) /
 
@@ -57,7 +60,8 @@ export class Shell {
           collect(child)
           if (command.background) background.push(child)
           else await once(child, 'close')
-          return command.expected === '' ? child.exitCode === 0 : await this.#settles(command, () => output)
+          if (command.expected === '') return command.background || child.exitCode === 0
+          return await this.#settles(command, background.length === 0, () => output)
         }
         const retry = !command.background && READS.test(command.line)
         const matched = retry ? await until(shown, DEADLINE_MS).catch(() => false) : await shown()
@@ -72,10 +76,13 @@ export class Shell {
     }
   }
 
-  /** Whether the output becomes what the command should show. Only a background command needs to be waited for. */
-  async #settles({ expected }: Command, output: () => string): Promise<boolean> {
+  /** Whether the output is what the command should show, or becomes it while something goes on in the background. */
+  async #settles({ expected }: Command, ended: boolean, output: () => string): Promise<boolean> {
     const pattern = outputPattern(expected)
-    return await until(() => pattern.test(output()), 2000).catch(() => false)
+    // curl ends a body as it came, without a line feed.
+    const lines = (): string => (output().endsWith('\n') ? output() : `${output()}\n`)
+    if (ended) return pattern.test(lines())
+    return await until(() => pattern.test(lines()), SETTLE_MS).catch(() => false)
   }
 
   #spawn({ line, background }: Command): ChildProcess {
