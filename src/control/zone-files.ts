@@ -92,11 +92,15 @@ export class ZoneFiles {
     watcher.on('all', () => this.#refreshIn(SETTLE))
     // Watched paths that are links themselves show only here (the `..data` of a ConfigMap volume).
     watcher.on('raw', () => this.#refreshIn(SETTLE))
+    const watching = Promise.withResolvers<void>()
+    watcher.once('ready', () => watching.resolve())
     watcher.on('error', error => {
-      this.#options.logger.error({ event: 'zone_watch_failed', error: String(error) }, 'The zone files are not watched')
+      const message = 'The zone files are not watched; changes show after a reload'
+      this.#options.logger.error({ event: 'zone_watch_failed', error: String(error) }, message)
+      watching.resolve()
     })
     // Watching first: what changes while the folder is read is then seen.
-    await new Promise<void>(ready => watcher.once('ready', ready))
+    await watching.promise
     await this.reload()
   }
 
