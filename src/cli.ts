@@ -1,7 +1,4 @@
 /** The command line. Every error is one sentence with its code on stderr; exit status 1: failure, 2: usage. */
-import { readFileSync, statSync } from 'node:fs'
-import { availableParallelism, homedir, hostname } from 'node:os'
-import { fileURLToPath } from 'node:url'
 import { Command, CommanderError } from 'commander'
 import { addAddresses } from './cli/addresses.ts'
 import { addCheck } from './cli/check.ts'
@@ -10,11 +7,9 @@ import type { Io } from './cli/io.ts'
 import { addQuery } from './cli/query.ts'
 import { addRoutes } from './cli/routes.ts'
 import { addServe } from './cli/serve.ts'
-import type { Surroundings } from './config.ts'
+import { surroundingsOfProcess } from './cli/surroundings.ts'
 import { WaypostError } from './errors.ts'
 import { VERSION } from './version.ts'
-
-const PACKAGE = fileURLToPath(new URL('..', import.meta.url))
 
 /** Runs the process's own command line and ends the process. */
 export async function main(): Promise<void> {
@@ -92,20 +87,6 @@ function usageSentence(message: string): string {
     .replace(/\s*\n\s*/g, ' ')
     .replace(/\.$/, '')
   return `Cannot run the command: ${text}`
-}
-
-function surroundingsOfProcess(): Surroundings {
-  return {
-    cwd: process.cwd(),
-    home: homedir(),
-    hostname: hostname(),
-    platform: process.platform,
-    cpus: availableParallelism(),
-    env: process.env,
-    packageFolder: PACKAGE,
-    readFile: path => readFileSync(path, 'utf8'),
-    isFolder: path => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true,
-  }
 }
 
 /** A reader that went away (`waypost routes | head`) is no failure. */

@@ -131,7 +131,7 @@ function resolveDefaults(
     dns: {
       ...dns,
       workers: workers === 'auto' ? Math.max(1, surroundings.cpus - 1) : workers,
-      transport: transport !== 'auto' ? transport : surroundings.platform === 'linux' ? 'batched' : 'portable',
+      transport,
       zones: zones !== undefined ? zones : surroundings.isFolder(usual) ? usual : null,
       nsid: nsid === undefined ? surroundings.hostname || null : nsid,
       tcp: { idleMs: tcp.idle, maxConnections: tcp.maxConnections, maxBytesPerConnection: tcp.maxBytesPerConnection },

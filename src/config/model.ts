@@ -31,7 +31,8 @@ export interface Config {
     readonly ttl: number
     /** UDP worker threads; `auto` is already resolved. */
     readonly workers: number
-    readonly transport: Transport
+    /** `auto`: batched where it works. */
+    readonly transport: Transport | 'auto'
     /** Folder of master files, or null when there is none. */
     readonly zones: string | null
     readonly pods: PodRecords
@@ -65,7 +66,6 @@ export interface Surroundings {
   readonly cwd: string
   readonly home: string
   readonly hostname: string
-  readonly platform: string
   readonly cpus: number
   readonly env: Readonly<Record<string, string | undefined>>
   /** Folder of the package, which holds `examples/`. */

@@ -134,7 +134,7 @@ class Assembly {
         event: 'listening',
         dns: plane.bound,
         http,
-        transport: this.#config.dns.transport,
+        transport: plane.transport,
         workers: this.#config.dns.workers,
       },
       'DNS and HTTP are bound',

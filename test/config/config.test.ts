@@ -284,9 +284,8 @@ describe('defaults of the machine', () => {
     expect(loadFlags({}, fakeSurroundings({}, { cpus })).dns.workers).toBe(workers)
   })
 
-  it('the batched transport is the default on Linux only', () => {
-    expect(loadFlags({}).dns.transport).toBe('batched')
-    expect(loadFlags({}, fakeSurroundings({}, { platform: 'darwin' })).dns.transport).toBe('portable')
+  it('the transport is left to the data plane', () => {
+    expect(loadFlags({}).dns.transport).toBe('auto')
   })
 
   it('the name of the machine is the NSID unless the file says otherwise', () => {

@@ -10,7 +10,6 @@ export function fakeSurroundings(
     cwd: '/work',
     home: '/home/user',
     hostname: 'machine',
-    platform: 'linux',
     cpus: 4,
     env: {},
     packageFolder: '/package',
