@@ -104,6 +104,12 @@ describe('loading', () => {
     ])
   })
 
+  it('reports a file that cannot be looked at', async () => {
+    symlinkSync('loop.zone', join(folder, 'loop.zone'))
+    await zoneFiles().start()
+    expect(texts(problems[0])).toEqual(['loop.zone:0: Cannot read the zone file: ELOOP'])
+  })
+
   it('takes the first of two files with one apex, the other is a problem', async () => {
     write('a.zone', `$ORIGIN same.example.\n${zoneText(1)}`)
     write('b.zone', `$ORIGIN SAME.example.\n${zoneText(2)}`)
@@ -184,6 +190,12 @@ describe('changes', () => {
     write('a.example.zone', zoneText(3))
     await untilServed('a.example. 3', 'b.example. 2')
     await untilProblems()
+  })
+
+  it('that change no zone are not told', async () => {
+    write('c.example.zone', '')
+    await untilProblems(/^c\.example\.zone:0: /)
+    expect(changes).toHaveLength(1)
   })
 
   it('that add and remove files add and remove zones', async () => {
