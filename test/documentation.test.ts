@@ -82,17 +82,22 @@ describe('documents', () => {
   })
 })
 
+/** What a reader has after `git clone`, as far as a server needs it, and the arguments to serve its example. */
+function checkoutCopy(name: string): { cwd: string; args: readonly string[] } {
+  const cwd = join(folder.path, `checkout-${name.replace(/\W/g, '-')}`)
+  mkdirSync(cwd)
+  for (const part of ['examples', 'zones']) cpSync(join(ROOT, part), join(cwd, part), { recursive: true })
+  return { cwd, args: ['--manifests', 'examples/kuard', '--zones', 'zones', '--data', 'data'] }
+}
+
 describe.each([...new Set(blocksOf('console').map(([, block]) => block.document))])('commands of %s', document => {
-  const checkout = join(folder.path, `checkout-of-${document.replace(/\W/g, '-')}`)
   let server: RunningWaypost
   let shell: Shell
 
   beforeAll(async () => {
-    mkdirSync(checkout)
-    for (const part of ['examples', 'zones']) cpSync(join(ROOT, part), join(checkout, part), { recursive: true })
-    const args = ['--manifests', 'examples/kuard', '--zones', 'zones', '--data', 'data']
-    server = await startWaypost({ args, cwd: checkout })
-    shell = new Shell(checkout, server)
+    const { args, cwd } = checkoutCopy(document)
+    server = await startWaypost({ args, cwd })
+    shell = new Shell(cwd, server)
   })
   afterAll(async () => {
     await server?.end('SIGKILL')
@@ -104,6 +109,25 @@ describe.each([...new Set(blocksOf('console').map(([, block]) => block.document)
     const missing = shell.missingPrograms(block)
     skip(missing.length > 0, `not installed: ${missing.join(', ')}`)
     await shell.run(block)
+  })
+})
+
+describe('docs/http.md', () => {
+  it('lists the paths and methods of /openapi.json', async () => {
+    const { args, cwd } = checkoutCopy('api')
+    const server = await startWaypost({ args, cwd })
+    try {
+      const { paths } = (await (await fetch(`${server.api}/openapi.json`)).json()) as { paths: Record<string, object> }
+      const described = Object.entries(paths).flatMap(([path, methods]) =>
+        Object.keys(methods).map(method => `${method.toUpperCase()} ${path}`),
+      )
+      const listed = [...readDocument('docs/http.md').matchAll(/^\| `((?:GET|POST|DELETE) \/\S*)` \|/gm)].map(
+        match => match[1],
+      )
+      expect(listed.toSorted()).toEqual(described.toSorted())
+    } finally {
+      await server.end('SIGKILL')
+    }
   })
 })
 
