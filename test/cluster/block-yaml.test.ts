@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { readBlockYaml } from '#src/cluster/manifests/block-yaml.ts'
-import { readYaml } from '#src/cluster/manifests/yaml.ts'
+import { readBlockYaml } from '#src/cluster/manifests/text/block-yaml.ts'
+import { readYaml } from '#src/cluster/manifests/text/yaml.ts'
 import { anyYaml } from './arbitrary-yaml.ts'
 
 /** What the library makes of a document: directives keep the fast reader away. */

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { ManifestSyntaxError } from '#src/cluster/manifests/document.ts'
-import { type FileContent, isManifestName, readManifest } from '#src/cluster/manifests/file.ts'
-import { readYaml } from '#src/cluster/manifests/yaml.ts'
+import { isManifestName, readManifest } from '#src/cluster/manifests/file.ts'
+import type { FileContent } from '#src/cluster/manifests/file-reader.ts'
+import { ManifestSyntaxError } from '#src/cluster/manifests/text/document.ts'
+import { readYaml } from '#src/cluster/manifests/text/yaml.ts'
 import type { SourceProblem } from '#src/cluster/source.ts'
 import { Interner } from '#src/cluster/strip.ts'
 import { keyOf, serviceValue } from './values.ts'
@@ -205,6 +206,34 @@ describe('the objects of a file', () => {
       ['v1 Deployment', 2],
       ['v1 ConfigMap', 1],
     ])
+  })
+})
+
+describe('a file that is read again', () => {
+  function again(before: string, after: string): { before: FileContent; after: FileContent } {
+    const interner = new Interner()
+    const first = readManifest('m/all.yaml', Buffer.from(before), interner)
+    if ('problem' in first) throw new Error('the file does not read')
+    const second = readManifest('m/all.yaml', Buffer.from(after), interner, first.content)
+    if ('problem' in second) throw new Error('the file does not read')
+    return { before: first.content, after: second.content }
+  }
+
+  it('keeps the objects of the documents that have not changed', () => {
+    const texts = [SERVICE('a'), SERVICE('b'), SERVICE('c')]
+    const { before, after } = again(texts.join('---\n'), texts.with(1, SERVICE('d')).join('---\n'))
+    expect(after.objects[0]).toBe(before.objects[0])
+    expect(after.objects[2]).toBe(before.objects[2])
+    expect(after.objects[1]?.object).toMatchObject({ name: 'd' })
+  })
+
+  it('is as if it were read for the first time, also when documents move', () => {
+    const wrong = SERVICE('wrong').replace('80', '0')
+    const texts = [SERVICE('a'), wrong, 'apiVersion: v1\nkind: Secret\n', SERVICE('a'), '# none\n']
+    const before = texts.join('---\n')
+    for (const after of [`# moved\n${before}`, texts.toReversed().join('---\n'), `---\n${before}---\n${wrong}`]) {
+      expect(again(before, after).after).toEqual(content(after))
+    }
   })
 })
 

@@ -5,7 +5,7 @@
 import type { ClusterObject, ObjectChange, ObjectKey, ObjectKind } from '../objects.ts'
 import type { SourceProblem } from '../source.ts'
 import { describeObject } from '../strip.ts'
-import type { FileContent, FileObject } from './file.ts'
+import type { FileContent, FileObject } from './file-reader.ts'
 
 /** One place where an object is defined. */
 interface Claim {
@@ -37,16 +37,22 @@ export class Catalog {
     return Object.values(this.#claims).reduce((sum, claims) => sum + claims.size, 0)
   }
 
+  /** What a file holds; null when it holds nothing. */
+  content(path: string): FileContent | null {
+    return this.#files.get(path)?.content ?? null
+  }
+
   /** Sets what a file holds; null when it is gone. */
   setFile(path: string, content: FileContent | null): void {
-    for (const claim of this.#files.get(path)?.claims ?? []) this.#withdraw(claim)
-    if (content === null) {
-      this.#files.delete(path)
-      return
-    }
-    const claims = content.objects.map((entry, index) => ({ path, index, entry }))
-    for (const claim of claims) this.#file(claim)
-    this.#files.set(path, { content, claims })
+    const before = this.#files.get(path)?.claims ?? []
+    const claims = (content?.objects ?? []).map((entry, index) => {
+      const same = before[index]
+      return same?.entry === entry ? same : { path, index, entry }
+    })
+    for (const [index, claim] of before.entries()) if (claims[index] !== claim) this.#withdraw(claim)
+    for (const [index, claim] of claims.entries()) if (before[index] !== claim) this.#file(claim)
+    if (content === null) this.#files.delete(path)
+    else this.#files.set(path, { content, claims })
   }
 
   /** The changes since the last call, as one atomic set. */

@@ -5,7 +5,8 @@ import type { ObjectChange } from '../objects.ts'
 import type { SourceProblem } from '../source.ts'
 import { Interner } from '../strip.ts'
 import { Catalog } from './catalog.ts'
-import { type FileContent, fileProblem, isManifestName, readManifest } from './file.ts'
+import { fileProblem, isManifestName, readManifest } from './file.ts'
+import type { FileContent } from './file-reader.ts'
 import { isMissing, reasonOf, signatureOf, type Tree } from './tree.ts'
 
 /** What a set of files needs. */
@@ -32,6 +33,8 @@ interface KnownFile {
 const UNFINISHED_MS = 40
 /** How long a file that went at a restless moment is waited for. */
 const LONGEST_DOUBT_MS = 1_000
+/** How much text of files is kept, to read only what changed in them. */
+const MOST_REMEMBERED_BYTES = 16 * 1024 * 1024
 const NEWLINE = 10
 
 /** See the top of the file. */
@@ -42,6 +45,9 @@ export class FileSet {
   readonly #files = new Map<string, KnownFile>()
   /** Files that went at a restless moment, and since when. */
   readonly #doubtful = new Map<string, number>()
+  /** Bytes of the files whose text is kept. */
+  readonly #remembered = new Map<string, number>()
+  #rememberedBytes = 0
   #blocked: readonly SourceProblem[] = []
   /** Until the first changes are taken there is nothing to protect, and nothing is waited for. */
   #isFirst = true
@@ -119,12 +125,27 @@ export class FileSet {
       this.#files.set(path, { ...known, signature, accessProblem: null })
       return
     }
-    const result = readManifest(path, bytes, this.#interner)
+    const result = readManifest(path, bytes, this.#interner, this.#catalog.content(path))
     const parseProblem = 'problem' in result ? result.problem : null
     this.#files.set(path, { signature, digest, parseProblem, accessProblem: null })
     if (!('content' in result)) return
-    this.#catalog.setFile(path, result.content)
+    this.#catalog.setFile(path, this.#remember(path, result.content, bytes.length))
     this.#options.onRead(path, result.content)
+  }
+
+  /** Documents that have not changed are not read again when their text is kept; for all files together to a limit. */
+  #remember(path: string, content: FileContent, bytes: number): FileContent {
+    this.#forget(path)
+    const isOne = content.documents === null || content.documents.size < 2
+    if (isOne || this.#rememberedBytes + bytes > MOST_REMEMBERED_BYTES) return { ...content, documents: null }
+    this.#remembered.set(path, bytes)
+    this.#rememberedBytes += bytes
+    return content
+  }
+
+  #forget(path: string): void {
+    this.#rememberedBytes -= this.#remembered.get(path) ?? 0
+    this.#remembered.delete(path)
   }
 
   /** The file is there and cannot be read: what it held stays. */
@@ -143,6 +164,7 @@ export class FileSet {
       return
     }
     this.#doubtful.delete(path)
+    this.#forget(path)
     this.#files.delete(path)
     this.#catalog.setFile(path, null)
   }

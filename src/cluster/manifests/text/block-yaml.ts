@@ -8,6 +8,8 @@
  * text it either says nothing or says exactly what that parser says; a property test holds the two equal.
  */
 
+import { giveUp, isGivenUp, resolveScalar } from './scalar.ts'
+
 /** A document that was read. */
 export interface BlockDocument {
   readonly value: unknown
@@ -17,7 +19,6 @@ export interface BlockDocument {
   readonly itemLines: readonly number[] | null
 }
 
-const GIVE_UP: unique symbol = Symbol('give up')
 const DEEPEST = 60
 const NEWLINE = 10
 const SPACE = 32
@@ -29,21 +30,6 @@ const COLON = 58
 const BACKSLASH = 92
 const OPEN_BRACE = 123
 const PIPE = 124
-
-/** Words that are no texts in YAML 1.1, as kubectl's parser reads them. The longest has five letters. */
-const WORDS: ReadonlyMap<string, boolean | null> = new Map(
-  [
-    ...['true', 'yes', 'on', 'y'].map(word => [word, true] as const),
-    ...['false', 'no', 'off', 'n'].map(word => [word, false] as const),
-    ['null', null] as const,
-  ].flatMap(([word, value]) => {
-    const capital = word.charAt(0).toUpperCase() + word.slice(1)
-    return [word, capital, word.toUpperCase()].map(text => [text, value] as const)
-  }),
-)
-const LONGEST_WORD = 5
-const INTEGER = /^-?(0|[1-9][0-9]{0,14})$/
-const LIKE_A_NUMBER = /^[-+]?([0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?|0[xob].*|\.(inf|nan))$/i
 
 /** Characters of a plain key: letters, digits, `-`, `.`, `/`, `_`. */
 const KEY_CHARACTERS = characters('-./_')
@@ -61,7 +47,7 @@ export function readBlockYaml(text: string, start: number, end: number, line: nu
   try {
     return new BlockReader(text, start, end, line).read()
   } catch (error) {
-    if (error === GIVE_UP) return null
+    if (isGivenUp(error)) return null
     throw error
   }
 }
@@ -188,7 +174,7 @@ class BlockReader {
       last = i
     }
     this.#position = last + 1
-    return resolve(text.slice(start, last + 1))
+    return resolveScalar(text.slice(start, last + 1))
   }
 
   /** A quoted text on one line; leaves the reader behind the closing quote. */
@@ -256,7 +242,7 @@ class BlockReader {
     const isQuoted = code === DOUBLE_QUOTE || code === SINGLE_QUOTE
     const key = isQuoted ? this.#quoted(code) : this.#plainKey()
     if (this.#text.charCodeAt(this.#position) !== COLON || !this.#isBlankAt(this.#position + 1)) giveUp()
-    if (key === '__proto__' || (!isQuoted && typeof resolve(key) !== 'string')) giveUp()
+    if (key === '__proto__' || (!isQuoted && typeof resolveScalar(key) !== 'string')) giveUp()
     this.#position++
     return key
   }
@@ -342,24 +328,6 @@ class BlockReader {
     }
     this.#indent = -1
   }
-}
-
-/** The value of a plain scalar under YAML 1.1; numbers that are not simply decimal are left to the whole parser. */
-function resolve(text: string): unknown {
-  const code = text.charCodeAt(0)
-  const isLetter = (code >= 65 && code <= 90) || (code >= 97 && code <= 122)
-  if (isLetter) {
-    const word = text.length <= LONGEST_WORD ? WORDS.get(text) : undefined
-    return word === undefined ? text : word
-  }
-  if (text === '~') return null
-  if (INTEGER.test(text)) return text === '-0' ? giveUp() : Number(text)
-  if (LIKE_A_NUMBER.test(text)) giveUp()
-  return text
-}
-
-function giveUp(): never {
-  throw GIVE_UP
 }
 
 function characters(more: string): Uint8Array {

@@ -8,7 +8,6 @@ import {
   type DocumentOptions,
   isMap,
   isNode,
-  isScalar,
   isSeq,
   LineCounter,
   type ParseOptions,
@@ -19,6 +18,7 @@ import {
 } from 'yaml'
 import { type BlockDocument, readBlockYaml } from './block-yaml.ts'
 import { countLines, type ManifestDocument, ManifestSyntaxError } from './document.ts'
+import { offsetOf } from './field-offset.ts'
 
 /** Tags of the library's YAML 1.1 schema that kubectl's parser has as well. Its numbers are others; see below. */
 const SHARED_TAGS = ['map', 'seq', 'str', 'null', 'bool', 'merge'].map(name => `tag:yaml.org,2002:${name}`)
@@ -75,12 +75,31 @@ interface Section {
   readonly line: number
 }
 
+/** One document of a YAML text, not read yet. */
+export interface YamlPart {
+  /** The document's text: equal texts are equal documents. Null when it means something only where it stands. */
+  readonly text: string | null
+  /** The line number of the text's first line. */
+  readonly line: number
+  /** Reads it; null when it is empty. Throws {@link ManifestSyntaxError}. */
+  read(): ManifestDocument | null
+}
+
+/** Cuts a YAML text into its documents. Throws {@link ManifestSyntaxError}. */
+export function cutYaml(source: string): YamlPart[] {
+  const text = source.includes('\r\n') ? source.replaceAll('\r\n', '\n') : source
+  if (text.startsWith('%') || text.includes('\n%')) return cutStream(text)
+  const isPlain = !text.includes('\r')
+  return sectionsOf(text).map(section => ({
+    text: text.slice(section.start, section.end),
+    line: section.line,
+    read: () => nonEmpty(readSection(text, section, isPlain)),
+  }))
+}
+
 /** Reads every document of a YAML text; empty documents are passed over. Throws {@link ManifestSyntaxError}. */
 export function readYaml(source: string): ManifestDocument[] {
-  const text = source.includes('\r\n') ? source.replaceAll('\r\n', '\n') : source
-  const hasDirectives = text.startsWith('%') || text.includes('\n%')
-  const documents = hasDirectives ? parseStream(text) : readSections(text)
-  return documents.filter(document => document.value !== null)
+  return cutYaml(source).flatMap(part => part.read() ?? [])
 }
 
 /** Parses text that is one document with the library. */
@@ -101,21 +120,27 @@ export function locateInText(text: string, line: number, path: string): number {
 }
 
 /** Directives (`%YAML 1.1`) concern the documents behind them: the library reads the whole text. */
-function parseStream(text: string): ManifestDocument[] {
+function cutStream(text: string): YamlPart[] {
   const lineCounter = new LineCounter()
   const parsed = parseAllDocuments(text, { ...OPTIONS, lineCounter })
-  return 'empty' in parsed ? [] : parsed.map(document => fromLibrary(document, lineCounter, 1))
+  if ('empty' in parsed) return []
+  return parsed.map(document => ({
+    text: null,
+    line: 1,
+    read: () => nonEmpty(fromLibrary(document, lineCounter, 1)),
+  }))
 }
 
-function readSections(text: string): ManifestDocument[] {
-  const isPlain = !text.includes('\r')
-  return sectionsOf(text).map(section => {
-    const { start, end, line } = section
-    const block = isPlain ? readBlockYaml(text, start, end, line) : null
-    if (block === null) return parseText(text.slice(start, end), line)
-    const locate = (path: string): number => locateInBlock(text, section, block, path)
-    return { value: block.value, line: block.line, itemLines: block.itemLines, locate }
-  })
+function readSection(text: string, section: Section, isPlain: boolean): ManifestDocument {
+  const { start, end, line } = section
+  const block = isPlain ? readBlockYaml(text, start, end, line) : null
+  if (block === null) return parseText(text.slice(start, end), line)
+  const locate = (path: string): number => locateInBlock(text, section, block, path)
+  return { value: block.value, line: block.line, itemLines: block.itemLines, locate }
+}
+
+function nonEmpty(document: ManifestDocument): ManifestDocument | null {
+  return document.value === null ? null : document
 }
 
 /** The library reads the one item that is meant, for a list may be very long. */
@@ -196,49 +221,6 @@ function itemOffsets(document: Document): number[] | null {
   const items = isMap(document.contents) ? document.contents.get('items', true) : null
   if (!isSeq(items)) return null
   return items.items.map(item => (isNode(item) ? (item.range?.[0] ?? 0) : 0))
-}
-
-/** Where the field is, or the nearest thing above it. Keys may hold dots: the longest key that fits is taken. */
-function offsetOf(root: unknown, path: string): number {
-  let node: unknown = root
-  let offset = isNode(root) ? (root.range?.[0] ?? 0) : 0
-  let rest = path
-  while (rest !== '') {
-    const step = isMap(node) ? stepIntoMap(node.items, rest) : isSeq(node) ? stepIntoSeq(node.items, rest) : null
-    if (step === null) break
-    node = step.node
-    offset = step.offset ?? offset
-    rest = step.rest
-  }
-  return offset
-}
-
-interface Step {
-  readonly node: unknown
-  readonly offset: number | undefined
-  readonly rest: string
-}
-
-function stepIntoMap(pairs: readonly { key: unknown; value: unknown }[], path: string): Step | null {
-  let best: Step | null = null
-  let longest = -1
-  for (const { key, value } of pairs) {
-    if (!isScalar(key)) continue
-    const name = String(key.value)
-    const behind = path.charAt(name.length)
-    if (name.length <= longest || !path.startsWith(name) || (behind !== '' && behind !== '.' && behind !== '['))
-      continue
-    longest = name.length
-    best = { node: value, offset: key.range?.[0], rest: path.slice(name.length + (behind === '.' ? 1 : 0)) }
-  }
-  return best
-}
-
-function stepIntoSeq(items: readonly unknown[], path: string): Step | null {
-  const match = /^\[(\d+)\]\.?/.exec(path)
-  const item = match === null ? undefined : items[Number(match[1])]
-  if (match === null || !isNode(item)) return null
-  return { node: item, offset: item.range?.[0], rest: path.slice(match[0].length) }
 }
 
 function integer(text: string, base: 2 | 8 | 16): number {
