@@ -15,7 +15,7 @@ export interface RRset {
   /** Seconds. */
   readonly ttl: number
   readonly rdatas: readonly Uint8Array[]
-  /** Addresses of the targets that the RDATA names (SRV, MX, NS), as far as the same zone has them. */
+  /** Addresses of the targets that the RDATA names (SRV, MX, NS, SVCB, HTTPS), as far as the same zone has them. */
   readonly additional: readonly AdditionalRecord[]
 }
 
