@@ -2,6 +2,7 @@
 import type { ErrorCode } from '../errors.ts'
 import type { Address } from '../ip/address.ts'
 import { formatPrefix, type Prefix } from '../ip/prefix.ts'
+import { ClaimTable } from './claim-table.ts'
 import type { AddressKey, ClaimRecord, OwnerKey, OwnerRef } from './claims.ts'
 import { Pool } from './pool.ts'
 
@@ -16,7 +17,7 @@ export class NetworkBook {
   readonly waiting: Map<OwnerKey, ErrorCode> = new Map()
   /** Addresses whose rest ended: free here, their rows not yet deleted from the ledger. */
   readonly ended: Map<AddressKey, Address> = new Map()
-  readonly #byAddress = new Map<AddressKey, ClaimRecord>()
+  readonly #byAddress = new ClaimTable()
   readonly #byOwner = new Map<OwnerKey, readonly ClaimRecord[]>()
   /** Rests of addresses that placement waits for, and of all others. */
   #rests = new RestQueue()
@@ -64,7 +65,7 @@ export class NetworkBook {
 
   /** The claim on an address. */
   at(key: AddressKey): ClaimRecord | null {
-    return this.#byAddress.get(key) ?? null
+    return this.#byAddress.get(key)
   }
 
   /** Every claim of an owner, bound and resting. */
@@ -91,7 +92,7 @@ export class NetworkBook {
 
   /** Sets what is claimed at an address; answers what was before. */
   put(key: AddressKey, claim: ClaimRecord | null): ClaimRecord | null {
-    const before = this.#byAddress.get(key) ?? null
+    const before = this.#byAddress.get(key)
     if (before !== null) this.#unlink(before)
     if (claim !== null) this.#link(claim)
     else this.#byAddress.delete(key)
@@ -129,7 +130,7 @@ export class NetworkBook {
   }
 
   #link(claim: ClaimRecord): void {
-    this.#byAddress.set(claim.key, claim)
+    this.#byAddress.set(claim)
     const others = this.#byOwner.get(claim.ownerKey)
     this.#byOwner.set(claim.ownerKey, others === undefined ? [claim] : [...others, claim])
     if (claim.state === 'bound') this.#bound++

@@ -2,11 +2,10 @@
 import type { NetworkBook } from './book.ts'
 import type { AddressKey, ClaimRecord, OwnerKey } from './claims.ts'
 
-interface Step {
-  readonly book: NetworkBook
-  readonly key: AddressKey
+/** One address: what was claimed there when the transaction began, and what is now. */
+interface Change {
   readonly before: ClaimRecord | null
-  readonly after: ClaimRecord | null
+  after: ClaimRecord | null
 }
 
 /** What differs between the state before and the state now. */
@@ -15,20 +14,26 @@ export interface NetChanges {
   readonly puts: readonly ClaimRecord[]
   /** Claims that are gone. */
   readonly deletes: readonly ClaimRecord[]
-  /** Whether an address left its holder, so that an owner that waits may be served. */
+  /** Whether an address lost its holder, so that an owner that waits may be served. */
   readonly freed: boolean
 }
 
-const NONE: readonly ClaimRecord[] = []
-
-/** The books are changed at once, so that later requests of a batch see it; {@link Transaction.rollback} undoes it step by step. */
+/** The books are changed at once, so that later requests of a batch see it; {@link Transaction.rollback} undoes it. */
 export class Transaction {
-  readonly #steps: Step[] = []
+  readonly #changes = new Map<NetworkBook, Map<AddressKey, Change>>()
   readonly #confirmed: { book: NetworkBook; owner: OwnerKey }[] = []
   #freed = false
 
-  put(book: NetworkBook, key: AddressKey, claim: ClaimRecord | null): void {
-    this.#steps.push({ book, key, before: book.put(key, claim), after: claim })
+  put(book: NetworkBook, key: AddressKey, after: ClaimRecord | null): void {
+    let changes = this.#changes.get(book)
+    if (changes === undefined) {
+      changes = new Map()
+      this.#changes.set(book, changes)
+    }
+    const before = book.put(key, after)
+    const change = changes.get(key)
+    if (change === undefined) changes.set(key, { before, after })
+    else change.after = after
   }
 
   /** Notes that an owner of the ledger has come back. */
@@ -43,46 +48,27 @@ export class Transaction {
 
   /** Restores the books as they were. */
   rollback(): void {
-    for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) {
-      step.book.put(step.key, step.before)
+    for (const [book, changes] of this.#changes) {
+      for (const [key, { before }] of changes) book.put(key, before)
     }
+    this.#changes.clear()
     for (const { book, owner } of this.#confirmed) book.unconfirmed.add(owner)
     this.#confirmed.length = 0
   }
 
   /** What is to be written: one entry an address, however often it changed. */
   changes(): NetChanges {
-    if (this.#steps.length === 0) return { puts: NONE, deletes: NONE, freed: this.#freed }
-    const last = new Map<NetworkBook, Map<AddressKey, ClaimRecord | null>>()
-    for (const { book, key, after } of this.#steps) {
-      const claims = last.get(book) ?? new Map()
-      last.set(book, claims.set(key, after))
-    }
     const puts: ClaimRecord[] = []
     const deletes: ClaimRecord[] = []
     let freed = this.#freed
-    for (const { book, key, before } of this.#steps) {
-      const claims = last.get(book)
-      const now = claims?.get(key)
-      // the first step at an address tells what was before; the others find it gone from the map
-      claims?.delete(key)
-      if (now === undefined || isSame(before, now)) continue
-      if (now !== null) puts.push(now)
-      else if (before !== null) deletes.push(before)
-      if (before?.state === 'bound' && (now?.ownerKey !== before.ownerKey || now.state !== 'bound')) freed = true
+    for (const changes of this.#changes.values()) {
+      for (const { before, after } of changes.values()) {
+        if (before === after) continue
+        if (after !== null) puts.push(after)
+        else if (before !== null) deletes.push(before)
+        if (before?.state === 'bound' && after?.state !== 'bound') freed = true
+      }
     }
     return { puts, deletes, freed }
   }
-}
-
-function isSame(a: ClaimRecord | null, b: ClaimRecord | null): boolean {
-  if (a === b) return true
-  if (a === null || b === null) return false
-  return (
-    a.ownerKey === b.ownerKey &&
-    a.state === b.state &&
-    a.until === b.until &&
-    a.placed === b.placed &&
-    a.position === b.position
-  )
 }
