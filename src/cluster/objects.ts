@@ -51,7 +51,10 @@ export interface Service {
   /** As written; empty: the default. */
   readonly ipFamilies: readonly Family[]
   readonly ipFamilyPolicy: 'SingleStack' | 'PreferDualStack' | 'RequireDualStack' | null
-  /** Lower-case host name without the final dot, for type ExternalName; else null. */
+  /**
+   * Lower-case host name without the final dot, for type ExternalName. Null for the other types, and when the value is
+   * digits and dots only: the API server takes an IPv4 address there, but no CNAME leads to one.
+   */
   readonly externalName: string | null
   readonly ports: readonly ServicePort[]
   /** null when the Service has no selector: its endpoints come from slices alone. */
@@ -71,7 +74,10 @@ export interface Service {
   readonly origin: Origin
 }
 
-/** One entry of an EndpointSlice's `ports`. A null name or port is kept: the reader decides (kube-proxy skips it). */
+/**
+ * One entry of an EndpointSlice's `ports`. A null name or port is kept: the reader decides (kube-proxy skips it). From
+ * manifests and the API server an absent name comes as '', the default.
+ */
 export interface EndpointPort {
   readonly name: string | null
   readonly port: number | null

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -80,6 +80,18 @@ describe('a file that went', () => {
     expect(look(false)).toBe('nothing')
     expect(again).toEqual([])
   })
+})
+
+it('a link that leads nowhere keeps what the file held, until it is gone, too', () => {
+  write(manifest('a', 1))
+  expect(look()).toBe(1)
+  unlinkSync(path)
+  symlinkSync('nowhere.yaml', path)
+  expect(look()).toBe('nothing')
+  expect(files.problems()).toMatchObject([{ file: path, message: expect.stringContaining('the link leads nowhere') }])
+  unlinkSync(path)
+  expect(look()).toBe('gone')
+  expect(files.problems()).toEqual([])
 })
 
 it('a file whose bytes are the same is not read again', () => {

@@ -90,6 +90,15 @@ describe('what a change touches', () => {
     expect(touchedBy(store, put(pod()))).toEqual([])
   })
 
+  it('a Pod that matches only a part of the selector touches nothing', () => {
+    const store = storeOf(service({ selector: { app: 'kuard', tier: 'web' } }))
+    expect(touchedBy(store, put(pod()))).toEqual([])
+    expect(touchedBy(store, put(pod({ metadata: { labels: { tier: 'web' } } })))).toEqual([])
+    expect(touchedBy(store, put(pod({ metadata: { labels: { tier: 'web', app: 'kuard' } } })))).toEqual([
+      'default/kuard',
+    ])
+  })
+
   it('a Pod that never is an endpoint touches nothing', () => {
     const store = storeOf(service(SELECTING))
     expect(touchedBy(store, put(pod({ status: { podIPs: [] } })))).toEqual([])
@@ -138,6 +147,13 @@ describe('the slices of a Service', () => {
     expect(store.slicesOf('default/kuard')).toBe(before)
     store.apply([put(pod({ metadata: { name: 'kuard-2' }, status: { podIPs: [{ ip: 'fd00::2' }] } }))])
     expect(store.slicesOf('default/kuard').map(addressesOf)).toEqual([['fd00::1', 'fd00::2']])
+  })
+
+  it('derived ones follow the Service', () => {
+    const store = storeOf(service(SELECTING), pod())
+    expect(store.slicesOf('default/kuard')[0]?.ports[0]?.port).toBe(80)
+    store.apply([put(service({ ...SELECTING, ports: [{ port: 81 }] }))])
+    expect(store.slicesOf('default/kuard')[0]?.ports[0]?.port).toBe(81)
   })
 
   it('a new selector finds the Pods that are there', () => {

@@ -137,7 +137,7 @@ class BlockReader {
     return this.#indent === indent && this.#isAtDash() ? this.#sequence(indent) : null
   }
 
-  /** A scalar that ends on its line. A deeper line behind it would carry it on: that is left to the whole parser. */
+  /** A scalar that ends on its line. A deeper line behind it would carry it on: the caller gives up at that. */
   #scalar(indent: number): unknown {
     const code = this.#text.charCodeAt(this.#position)
     let value: unknown
@@ -153,7 +153,6 @@ class BlockReader {
     this.#skipSpaces()
     if (!this.#isAtLineEnd()) giveUp()
     this.#nextLine()
-    if (this.#indent > indent) giveUp()
     return value
   }
 
@@ -233,7 +232,6 @@ class BlockReader {
     const blank = lines.length - lines.findLastIndex(line => line !== '') - 1
     const kept = chomping === '+' ? lines : lines.slice(0, lines.length - blank)
     this.#toContent()
-    if (this.#indent > indent) giveUp()
     return kept.join('\n') + (chomping === '-' ? '' : '\n')
   }
 
