@@ -37,6 +37,12 @@ describe('4.1.1 header', () => {
     expect(decodeMessage(reply ?? new Uint8Array())).toMatchObject({ ra: false, rest: 0, rcode: 0 })
   })
 
+  it('AA and TC of the query do not come back', () => {
+    const query = makeQuery('example.com', 'A')
+    query[2] = 0x06
+    expect(decodeMessage(kuard().send(query) ?? new Uint8Array())).toMatchObject({ rcode: 5, aa: false, tc: false })
+  })
+
   it('a response gets no reply', () => {
     const answering = kuard()
     expect(answering.send(changed(query => query.fill(0x81, 2, 3)))).toBeNull()

@@ -130,6 +130,15 @@ describe('additional records that do not fit', () => {
     expect(srv().ask('_http._tcp.svc.zone', 'SRV', { udpSize: 1000 })).toMatchObject({ tc: false })
   })
 
+  it('end at the first record set that does not fit', () => {
+    const large = Array.from({ length: 20 }, (_, i) => `+ AAAA large.zone fdaa::${i}`)
+    const answering = new Answering()
+      .zone('zone')
+      .node('svc.zone', ['SRV 0 0 80 large.zone', '+ A first.zone 192.0.2.1', ...large, '+ A last.zone 192.0.2.2'])
+    const names = answering.ask('svc.zone', 'SRV', { udpSize: 512 }).additionals.map(record => record.name)
+    expect(names).toEqual(['first.zone.'])
+  })
+
   it('are all there when they fit', () => {
     const reply = srv().ask('_http._tcp.svc.zone', 'SRV', { transport: 1 })
     expect(reply.additionals.map(record => record.name)).toEqual(

@@ -168,6 +168,13 @@ describe('RFC 5001 NSID', () => {
     expect(new Answering().zone('zone').ask('zone', 'SOA', asked).opt?.options).toEqual([])
   })
 
+  it('is left out when it does not fit beside the question', () => {
+    const answering = new Answering({ nsid: new Uint8Array(300) }).zone('zone')
+    const label = 'a'.repeat(63)
+    const reply = answering.ask(`${label}.${label}.${label}.zone`, 'A', { udpSize: 512, ...asked })
+    expect(reply).toMatchObject({ rcode: 3, opt: { options: [] } })
+  })
+
   it('counts in the size of the message', () => {
     const query = makeQuery('many.zone', 'AAAA', { udpSize: 512, ...asked })
     expect(make().send(query)?.length).toBeLessThanOrEqual(512)

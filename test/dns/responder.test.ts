@@ -42,6 +42,7 @@ describe('dashed addresses', () => {
 
   it('nothing is below an address, and nothing in a namespace that is not there', () => {
     expect(pods().ask('x.10-0-0-1.default.pod.cluster.local', 'A').rcode).toBe(3)
+    expect(pods().ask('10-0-0-2.10-0-0-1.default.pod.cluster.local', 'A').rcode).toBe(3)
     expect(pods().ask('10-0-0-1.other.pod.cluster.local', 'A').rcode).toBe(3)
   })
 
@@ -99,6 +100,34 @@ describe('zones', () => {
     answering.zone('zone', { soa: soa as never })
     expect(answering.ask('zone', 'SOA').answers[0]?.data).toBe('. . 77 1 1 1 1')
     expect(answering.ask('x.zone', 'SOA').authorities[0]?.data).toBe('. . 77 1 1 1 1')
+  })
+})
+
+describe('a fresh generation', () => {
+  it('answers as the one before: flags, serials, wildcards, records', () => {
+    const soa = {
+      mname: Uint8Array.of(0),
+      rname: Uint8Array.of(0),
+      serial: 7,
+      refresh: 1,
+      retry: 1,
+      expire: 1,
+      minimum: 1,
+      ttl: 1,
+    }
+    const answering = new Answering({}, { initialArenaBytes: 1 << 14, initialSlots: 16 })
+      .zone('zone', { soa: soa as never })
+      .zone('dark', { unsynced: true })
+      .zone('2.ip6.arpa', { kind: 'reverse' })
+      .node('*.zone', ['TXT wild'])
+    const { generation } = answering.writer.stats()
+    for (let i = 0; answering.writer.stats().generation < generation + 3; i++) answering.node(`n${i}.zone`, ['TXT x'])
+    expect(answering.reader.generation).toBe(generation + 3)
+    expect(answering.ask('anything.zone', 'TXT').answers).toHaveLength(1)
+    expect(answering.ask('zone', 'SOA').answers[0]?.data).toBe('. . 7 1 1 1 1')
+    expect(answering.ask('x.dark', 'TXT').rcode).toBe(2)
+    expect(answering.ask('1.2.ip6.arpa', 'PTR').rcode).toBe(0)
+    expect(answering.ask('n0.zone', 'TXT').answers).toHaveLength(1)
   })
 })
 

@@ -84,6 +84,18 @@ describe('IndexWriter.set', () => {
     expect(writer.nodeOf(0, key('a.zone'))).toBeNull()
   })
 
+  it('compresses owners at whole labels only', () => {
+    const { writer, zone } = make()
+    const records = ['SRV 0 0 80 inner.zone', '+ A inner.zone 192.0.2.1']
+    const octetsOf = (name: string): number => {
+      const before = writer.stats().usedBytes
+      writer.set(0, zone, node(name, records), 1)
+      return writer.stats().usedBytes - before
+    }
+    // The octets of inner.zone are at the end of the second name too, but not from the start of a label on.
+    expect(octetsOf('x\\005inner.zone')).toBe(octetsOf('xyzzyxy.zone'))
+  })
+
   it('leaves out SOA sets and empty sets', () => {
     const { writer, zone } = make()
     const rrsets = [
@@ -165,6 +177,7 @@ describe('zones', () => {
   it('a number is given again only when no entry has it any more', () => {
     const { writer, zone } = make()
     writer.set(0, zone, node('a.zone'), 1)
+    writer.set(0, zone, node('a.zone', ['TXT changed']), 1)
     writer.removeZone(0, key('zone'))
     expect(writer.stats().zones).toBe(0)
     const second = define(writer, parseName('second'))
