@@ -77,7 +77,7 @@ class Prober {
 
   async untilSeen(wanted: number): Promise<bigint> {
     const ends = await Promise.all(this.#sockets.map(socket => this.#untilSeenBy(socket, wanted)))
-    return ends.reduce((latest, end) => (end > latest ? end : latest), 0n)
+    return ends.sort((a, b) => Number(a - b)).at(-1) ?? 0n
   }
 
   close(): void {

@@ -65,7 +65,7 @@ async function obey(order: Order): Promise<void> {
     applied: source.applied,
     memory: process.memoryUsage(),
   })
-  if (order.do === 'stop') process.disconnect()
+  if (order.do === 'stop') process.disconnect?.()
 }
 
 async function changeOneByOne(times: number): Promise<void> {

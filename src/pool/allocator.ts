@@ -100,6 +100,7 @@ export class Allocator {
   claim(requests: readonly ClaimRequest[]): ClaimResult[] {
     const now = this.#clock()
     for (const book of this.#books.values()) book.expire(now, EXPIRE_LIMIT)
+    const held = requests.map(({ network, owner }) => this.#bookOf(network).boundOf(ownerKey(owner)).length > 0)
     let results: ClaimResult[]
     try {
       results = this.#transact(now, batch => batch.decide(requests, this.#bookOf))
@@ -109,8 +110,14 @@ export class Allocator {
     }
     requests.forEach(({ network, owner }, i) => {
       const result = results[i]
-      if (result?.ok === false) this.#bookOf(network).waiting.set(ownerKey(owner), result.code)
-      else this.#bookOf(network).waiting.delete(ownerKey(owner))
+      const book = this.#bookOf(network)
+      if (result?.ok === false) {
+        book.refusals++
+        book.waiting.set(ownerKey(owner), result.code)
+      } else {
+        if (held[i] === false) book.allocations++
+        book.waiting.delete(ownerKey(owner))
+      }
     })
     return results
   }
@@ -174,6 +181,8 @@ export class Allocator {
       resting: book.resting,
       waiting: book.waiting.size,
       unconfirmed: book.unconfirmed.size,
+      allocations: book.allocations,
+      refusals: book.refusals,
     }
   }
 

@@ -17,6 +17,9 @@ export class NetworkBook {
   readonly waiting: Map<OwnerKey, ErrorCode> = new Map()
   /** Addresses whose rest ended: free here, their rows not yet deleted from the ledger. */
   readonly ended: Map<AddressKey, Address> = new Map()
+  /** Requests since the start: those that gave an owner addresses where it held none, and those that were refused. */
+  allocations = 0
+  refusals = 0
   readonly #byAddress = new ClaimTable()
   readonly #byOwner = new Map<OwnerKey, readonly ClaimRecord[]>()
   /** Rests of addresses that placement waits for, and of all others. */

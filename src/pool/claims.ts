@@ -74,6 +74,9 @@ export interface PoolStats {
   readonly waiting: number
   /** Services of the ledger that have not been heard of since the start. */
   readonly unconfirmed: number
+  /** Requests since the start: those that gave an owner addresses where it held none, and those that were refused. */
+  readonly allocations: number
+  readonly refusals: number
 }
 
 /** A claim as the pool keeps it. Immutable but for `slot`: a change is a new record. */

@@ -507,12 +507,20 @@ describe('who waits', () => {
       resting: 0,
       waiting: 2,
       unconfirmed: 0,
+      allocations: 14,
+      refusals: 2,
     })
     release(fix, 'a', 's1')
     expect(fix.allocator.stats(NETWORK)).toMatchObject({ bound: 13, resting: 1, waiting: 1, free: 0n })
     fix.now += REST
     fix.claim(request('b'))
-    expect(fix.allocator.stats(NETWORK)).toMatchObject({ bound: 14, resting: 0, waiting: 0 })
+    expect(fix.allocator.stats(NETWORK)).toMatchObject({
+      bound: 14,
+      resting: 0,
+      waiting: 0,
+      allocations: 15,
+      refusals: 2,
+    })
   })
 
   it('is told the end of the first rest of a pool address, not that of an address nobody is placed on', () => {
