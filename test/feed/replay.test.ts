@@ -83,7 +83,7 @@ describe('replaying the lines up to a sync', () => {
           for (const reader of last) expect(isDone(world, reader)).toBe(true)
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 250 },
     )
   })
 
