@@ -88,8 +88,9 @@ describe.skipIf(!has('dig'))('dig', () => {
   })
 
   it('keeps a TCP connection open for several queries', () => {
-    const text = dig('+tcp', '+keepopen', 'AAAA', KUARD, '+tcp', '+keepopen', 'TXT', 'dns-version.cluster.local')
+    const text = dig('+tcp', '+keepopen', KUARD, 'AAAA', 'dns-version.cluster.local', 'TXT', KUARD, 'A')
     expect(text).toContain('"1.1.0"')
+    expect(text.match(/status: NOERROR/g)).toHaveLength(3)
   })
 
   it('resolves localhost from the zones of the package', () => {
@@ -102,7 +103,7 @@ describe.skipIf(!has('kdig'))('kdig', () => {
     const text = kdig('AAAA', KUARD)
     expect(text).toContain('status: NOERROR')
     expect(text).toMatch(/AAAA\s+fdaa:0:48c8:0:1::/)
-    expect(text).not.toMatch(/WARNING|ERROR/)
+    expect(text).not.toMatch(/WARNING|;; ERROR/)
   })
 
   it('gets HINFO for ANY (RFC 8482)', () => {
