@@ -52,8 +52,8 @@ export interface Service {
   readonly ipFamilies: readonly Family[]
   readonly ipFamilyPolicy: 'SingleStack' | 'PreferDualStack' | 'RequireDualStack' | null
   /**
-   * Lower-case host name without the final dot, for type ExternalName. Null for the other types, and when the value is
-   * digits and dots only: the API server takes an IPv4 address there, but no CNAME leads to one.
+   * Lower-case host name without the final dot, for type ExternalName; else null. It may be digits and dots, as the API
+   * server allows: who makes names of it must see that no CNAME leads to an address.
    */
   readonly externalName: string | null
   readonly ports: readonly ServicePort[]

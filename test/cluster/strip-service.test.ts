@@ -153,7 +153,7 @@ describe('an ExternalName Service', () => {
     ['example.com', 'example.com'],
     ['example.com.', 'example.com'],
     ['1.example', '1.example'],
-    ['10.0.0.1', null],
+    ['10.0.0.1', '10.0.0.1'],
   ])('%s', (externalName, expected) => {
     const stripped = objectOf(serviceValue({ type: 'ExternalName', externalName }))
     expect(stripped).toMatchObject({ type: 'ExternalName', externalName: expected, ports: [] })

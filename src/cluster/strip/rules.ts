@@ -7,7 +7,6 @@ const SUBDOMAIN_1123 = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z
 const PORT_NAME = /^(?=.*[a-z])(?!.*--)[a-z0-9]([-a-z0-9]*[a-z0-9])?$/
 const QUALIFIED_NAME = /^([a-z0-9][-a-z0-9.]*\/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/
 const LABEL_VALUE = /^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$/
-const DIGITS_AND_DOTS = /^[0-9.]+$/
 
 export const MUST_BE_LABEL_1123: string =
   "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with " +
@@ -44,11 +43,6 @@ export function isLabel1035(text: string): boolean {
 export function isSubdomain1123(text: string): boolean {
   if (text.length > 253 || !SUBDOMAIN_1123.test(text)) return false
   return text.length <= 63 || text.split('.').every(label => label.length <= 63)
-}
-
-/** Whether a DNS name is only digits and dots, as an IPv4 address is: the DNS has no CNAME to an address. */
-export function looksLikeAddress(text: string): boolean {
-  return DIGITS_AND_DOTS.test(text)
 }
 
 /** A port number that traffic can be sent to. */

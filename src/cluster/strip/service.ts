@@ -11,7 +11,6 @@ import {
   isPortNumber,
   isQualifiedName,
   isSubdomain1123,
-  looksLikeAddress,
   MUST_BE_LABEL_1035,
   MUST_BE_LABEL_1123,
   MUST_BE_PORT_NAME,
@@ -76,7 +75,7 @@ function readExternalName(spec: Fields, faults: Faults): string | null {
     faults.invalid('spec.externalName', written, MUST_BE_SUBDOMAIN_1123)
     return null
   }
-  return looksLikeAddress(name) ? null : detach(name)
+  return detach(name)
 }
 
 function readPorts(spec: Fields, required: boolean, interner: Interner, faults: Faults): ServicePort[] {
