@@ -263,7 +263,8 @@ class Assembly {
   async #reconfigure(config: Config): Promise<void> {
     await this.#zoneFiles?.reload()
     this.#needPlane().setResponderOptions(responderOf(config))
-    await this.#control.setNaming(namingOf(config))
+    // Only the TTL can change at run time; listeners and pod records are what they were at the start.
+    await this.#control.setNaming({ ...namingOf(this.#config), ttl: config.dns.ttl })
   }
 
   async #stop(): Promise<void> {

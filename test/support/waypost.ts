@@ -6,6 +6,9 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
+/** Milliseconds for a start; a server that hangs must not outlive its test. */
+const START_DEADLINE = 18_000
+
 const ENTRY = fileURLToPath(new URL('../../bin/waypost.js', import.meta.url))
 
 /** One parsed log line. */
@@ -60,6 +63,7 @@ export async function startWaypost(options: WaypostOptions): Promise<RunningWayp
     child.once('exit', (code, signal) => resolve(code ?? signal ?? 0)),
   )
   const last = options.untilListening === true ? 'listening' : 'ready'
+  let settled = (): void => undefined
   await new Promise<void>((resolve, reject) => {
     createInterface(child.stdout).on('line', line => {
       const entry = parseLine(line)
@@ -67,7 +71,16 @@ export async function startWaypost(options: WaypostOptions): Promise<RunningWayp
       if (entry['event'] === last) resolve()
     })
     void exit.then(code => reject(new Error(`waypost ended with ${code}: ${stderr}${JSON.stringify(logs.at(-1))}`)))
+    const late = (): void => {
+      child.kill('SIGKILL')
+      reject(new Error(`waypost is not ${last} after ${START_DEADLINE} ms: ${JSON.stringify(logs.at(-1))}`))
+    }
+    const timer = setTimeout(late, START_DEADLINE)
+    void exit.then(() => clearTimeout(timer))
+    timer.unref()
+    settled = () => clearTimeout(timer)
   })
+  settled()
   const listening = logs.find(line => line['event'] === 'listening')
   const dns = listening?.['dns'] as { address: string; port: number }[] | undefined
   return {
