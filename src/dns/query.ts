@@ -23,6 +23,7 @@ const RR_FIXED = 10
 /** Name server identifier (RFC 5001 section 2.3). */
 const OPTION_NSID = 3
 const POINTER = 0xc0
+const MAX_POINTERS = 127
 
 /** One query; reused from message to message. */
 export class Query {
@@ -114,8 +115,8 @@ export class Query {
 }
 
 /**
- * Skips a name that may be compressed (RFC 1035 section 4.1.4). A pointer must lead before the name that it ends, so
- * that there are no loops.
+ * Skips a name that may be compressed (RFC 1035 section 4.1.4). A pointer must lead before the labels that it ends, so
+ * that there are no loops; and a name that has more pointers than a name can have labels wants to keep us busy.
  *
  * @returns where the name ends, −1 when it is malformed, too long or cut off.
  */
@@ -124,6 +125,7 @@ function skipName(bytes: DataView, at: number, start: number, end: number): numb
   let segment = at
   let i = at
   let octets = 1
+  let pointers = 0
   while (i < end) {
     const length = bytes.getUint8(i)
     if (length === 0) return after < 0 ? i + 1 : after
@@ -131,7 +133,7 @@ function skipName(bytes: DataView, at: number, start: number, end: number): numb
       if (i + 2 > end) return -1
       if (after < 0) after = i + 2
       const target = start + (bytes.getUint16(i) & 0x3fff)
-      if (target >= segment || target < start + HEADER_OCTETS) return -1
+      if (target >= segment || target < start + HEADER_OCTETS || ++pointers > MAX_POINTERS) return -1
       segment = target
       i = target
       continue

@@ -56,7 +56,7 @@ export class IndexReader {
 
   /** The state word of the control block. */
   state(): number {
-    return this.#control[CONTROL.state] as number
+    return Atomics.load(this.#control, CONTROL.state)
   }
 
   /** The entry of {@link name}, which stands at `at`, from its label `label` on; 0: none. */

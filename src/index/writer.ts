@@ -54,6 +54,8 @@ interface ZoneState {
 /** Owner tag of the entry that an apex has of itself. */
 const NO_OWNER = 0
 const WILDCARD = 0x012a
+/** Numbers of zones that rest before they are given again: a reader may still be with an entry that is gone. */
+const RESTING_IDS = 64
 
 /** See the top of the file. */
 export class IndexWriter {
@@ -229,14 +231,14 @@ export class IndexWriter {
   }
 
   #openZone(key: string, apexLength: number): ZoneState {
-    const id = this.#freeIds.pop() ?? this.#zones.length
+    const id = (this.#freeIds.length > RESTING_IDS ? this.#freeIds.shift() : undefined) ?? this.#zones.length
     const zone: ZoneState = { id, key, apexLength, entries: 0, wildcards: 0, flags: 0 }
     this.#zones[id] = zone
     this.#zoneIds.set(key, id)
     return zone
   }
 
-  /** A number is given again when no entry has it any more. */
+  /** A number may be given again when no entry has it any more. */
   #freeIfEmpty(zone: ZoneState): void {
     if (zone.key === null && zone.entries === 0) this.#freeIds.push(zone.id)
   }

@@ -123,8 +123,12 @@ describe('4.1.2 question', () => {
     }
   })
 
-  it('octets behind the question are FORMERR', () => {
+  it('octets behind the question or behind the last record are FORMERR', () => {
     expect(rcodeOf(Uint8Array.of(...changed(() => {}), 0))).toBe(1)
+    const record = [0, ...u16(6), ...u16(1), 0, 0, 0, 0, 0, 0]
+    const two = changed(message => message.set(u16(2), 10))
+    expect(rcodeOf(Uint8Array.of(...two, ...record, ...record))).toBe(0)
+    expect(rcodeOf(Uint8Array.of(...two, ...record, ...record, 0))).toBe(1)
   })
 
   it.each([6, 8, 10])('records that are announced at %d and missing are FORMERR with the question', at => {
@@ -150,6 +154,26 @@ describe('4.1.2 question', () => {
     expect(rcodeOf(withOwner(1, 97, 0xc0, base.length))).toBe(1)
     expect(rcodeOf(withOwner(0xff, 0xff))).toBe(1)
     expect(rcodeOf(withOwner(0xc0, 4))).toBe(1)
+  })
+})
+
+describe('4.1.4 compression', () => {
+  /** A message whose last owner is reached over this many pointers, which lie in the RDATA of the record before. */
+  function chained(pointers: number): Uint8Array {
+    const base = changed(message => message.set(u16(2), 8))
+    const rdata = base.length + 11
+    const chain = Array.from({ length: pointers - 1 }, (_, i) =>
+      u16(0xc000 | (i === 0 ? 12 : rdata + 2 * (i - 1))),
+    ).flat()
+    const first = [0, ...u16(6), ...u16(1), 0, 0, 0, 0, ...u16(chain.length), ...chain]
+    const last = [...u16(0xc000 | (rdata + chain.length - 2)), ...u16(6), ...u16(1), 0, 0, 0, 0, 0, 0]
+    return Uint8Array.of(...base, ...first, ...last)
+  }
+
+  it('a name has at most as many pointers as labels', () => {
+    expect(rcodeOf(chained(100))).toBe(0)
+    expect(rcodeOf(chained(127))).toBe(0)
+    expect(rcodeOf(chained(128))).toBe(1)
   })
 })
 

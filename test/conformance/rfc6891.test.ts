@@ -57,6 +57,7 @@ describe('6.1.1 basic elements', () => {
 describe('6.1.2 wire format', () => {
   it('an owner other than the root is FORMERR', () => {
     expect(send(withRecords(1, 1, 97, ...OPT)).rcode).toBe(1)
+    expect(send(withRecords(1, 5, ...OPT.slice(1))).rcode).toBe(1)
     expect(send(withRecords(1, 0xc0, 12, ...OPT.slice(1))).rcode).toBe(1)
   })
 
