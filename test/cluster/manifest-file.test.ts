@@ -8,13 +8,13 @@ import { Interner } from '#src/cluster/strip.ts'
 import { keyOf, serviceValue } from './values.ts'
 
 function content(text: string, path = 'm/all.yaml'): FileContent {
-  const result = readManifest(path, Buffer.from(text), new Interner())
+  const result = readManifest(path, text, new Interner())
   if ('problem' in result) throw new Error(JSON.stringify(result.problem))
   return result.content
 }
 
 function problem(text: string, path = 'm/all.yaml'): SourceProblem {
-  const result = readManifest(path, Buffer.from(text), new Interner())
+  const result = readManifest(path, text, new Interner())
   if ('content' in result) throw new Error('the file reads')
   return result.problem
 }
@@ -212,9 +212,9 @@ describe('the objects of a file', () => {
 describe('a file that is read again', () => {
   function again(before: string, after: string): { before: FileContent; after: FileContent } {
     const interner = new Interner()
-    const first = readManifest('m/all.yaml', Buffer.from(before), interner)
+    const first = readManifest('m/all.yaml', before, interner)
     if ('problem' in first) throw new Error('the file does not read')
-    const second = readManifest('m/all.yaml', Buffer.from(after), interner, first.content)
+    const second = readManifest('m/all.yaml', after, interner, first.content)
     if ('problem' in second) throw new Error('the file does not read')
     return { before: first.content, after: second.content }
   }

@@ -14,10 +14,9 @@ const EXAMPLE = new URL('../../examples/kuard/', import.meta.url).pathname
 
 describe('a list printed by kubectl get -o yaml', () => {
   it('is read whole, without a problem, by the fast reader', () => {
-    const bytes = readFileSync(PRINTED)
-    const text = bytes.toString()
+    const text = readFileSync(PRINTED, 'utf8')
     expect(readBlockYaml(text, 0, text.length, 1)).not.toBeNull()
-    const result = readManifest('list.yaml', bytes, new Interner())
+    const result = readManifest('list.yaml', text, new Interner())
     if ('problem' in result) throw new Error(result.problem.message)
     const { objects, problems } = result.content
     expect(problems).toEqual([])

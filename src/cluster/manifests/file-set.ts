@@ -33,9 +33,9 @@ interface KnownFile {
 const UNFINISHED_MS = 40
 /** How long a file that went at a restless moment is waited for. */
 const LONGEST_DOUBT_MS = 1_000
+const LARGEST_BYTES = 256 * 1024 * 1024
 /** How much text of files is kept, to read only what changed in them. */
 const MOST_REMEMBERED_BYTES = 16 * 1024 * 1024
-const NEWLINE = 10
 
 /** See the top of the file. */
 export class FileSet {
@@ -113,23 +113,22 @@ export class FileSet {
 
   #read(path: string, stats: Stats): void {
     this.#doubtful.delete(path)
-    const bytes = readFileSync(path)
-    if (!this.#isFirst && isUnfinished(path, bytes, stats)) {
+    const { text, digest } = readText(path)
+    if (!this.#isFirst && isUnfinished(path, text, stats)) {
       this.#options.again(path)
       return
     }
     const signature = signatureOf(stats)
-    const digest = hash('sha1', bytes, 'base64')
     const known = this.#files.get(path)
     if (known?.digest === digest) {
       this.#files.set(path, { ...known, signature, accessProblem: null })
       return
     }
-    const result = readManifest(path, bytes, this.#interner, this.#catalog.content(path))
+    const result = readManifest(path, text, this.#interner, this.#catalog.content(path))
     const parseProblem = 'problem' in result ? result.problem : null
     this.#files.set(path, { signature, digest, parseProblem, accessProblem: null })
     if (!('content' in result)) return
-    this.#catalog.setFile(path, this.#remember(path, result.content, bytes.length))
+    this.#catalog.setFile(path, this.#remember(path, result.content, text.length))
     this.#options.onRead(path, result.content)
   }
 
@@ -170,10 +169,17 @@ export class FileSet {
   }
 }
 
+/** The bytes are let go before the text is parsed: a large file is in memory once, not twice. */
+function readText(path: string): { readonly text: string; readonly digest: string } {
+  const bytes = readFileSync(path)
+  if (bytes.length > LARGEST_BYTES) throw new Error(`the file has more than ${LARGEST_BYTES} bytes`)
+  return { text: bytes.toString('utf8'), digest: hash('sha1', bytes, 'base64') }
+}
+
 /** Only YAML can be cut without a trace; a cut JSON does not parse. */
-function isUnfinished(path: string, bytes: Buffer, stats: Stats): boolean {
+function isUnfinished(path: string, text: string, stats: Stats): boolean {
   if (Math.abs(Date.now() - stats.mtimeMs) >= UNFINISHED_MS) return false
-  return bytes.length === 0 || (!path.endsWith('.json') && bytes[bytes.length - 1] !== NEWLINE)
+  return text === '' || (!path.endsWith('.json') && !text.endsWith('\n'))
 }
 
 function isLink(path: string): boolean {

@@ -1,4 +1,4 @@
-/** One manifest file: bytes → objects, and what is wrong with them. */
+/** One manifest file: text → objects, and what is wrong with them. */
 import type { SourceProblem } from '../source.ts'
 import type { Interner } from '../strip.ts'
 import { type FileContent, FileReader } from './file-reader.ts'
@@ -10,7 +10,6 @@ import { cutYaml, type YamlPart } from './text/yaml.ts'
 export type FileResult = { readonly content: FileContent } | { readonly problem: SourceProblem }
 
 const EXTENSIONS: readonly string[] = ['.yaml', '.yml', '.json']
-const LARGEST_BYTES = 256 * 1024 * 1024
 
 /** Whether a file of this name is a manifest. */
 export function isManifestName(name: string): boolean {
@@ -18,20 +17,18 @@ export function isManifestName(name: string): boolean {
 }
 
 /**
- * Reads the bytes of the manifest at `path`.
+ * Reads the text of the manifest at `path`.
  *
  * @param before what the file held: documents that are still there are not read again, and keep their objects
  */
 export function readManifest(
   path: string,
-  bytes: Buffer,
+  text: string,
   interner: Interner,
   before: FileContent | null = null,
 ): FileResult {
-  if (bytes.length === 0) return refusal(path, null, 'the file is empty')
-  if (bytes.length > LARGEST_BYTES) return refusal(path, null, `the file has more than ${LARGEST_BYTES} bytes`)
+  if (text === '') return refusal(path, null, 'the file is empty')
   try {
-    const text = bytes.toString('utf8')
     const parts = path.endsWith('.json') ? [onePart(readJson(text))] : cutYamlOrJson(text)
     const reader = new FileReader(path, interner, before?.documents ?? null)
     for (const part of parts) reader.add(part)
