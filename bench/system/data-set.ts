@@ -23,6 +23,8 @@ export interface DataSet {
   readonly records: readonly ZoneRecord[]
   /** Query file of a workload, in the format of `native/load.c`. */
   queries(workload: Workload): string
+  /** The same for dnsperf: a name and a type a line. */
+  dnsperf(workload: Workload): string
 }
 
 /** One record of the zone `cluster.local.`; names are absolute. */
@@ -60,7 +62,9 @@ export function makeDataSet(options: DataSetOptions): DataSet {
   writeFileSync(zoneFile, formatZone(records))
   const random = generator(options.seed)
   for (const workload of ['hit', 'mix', 'headless'] as const) {
-    writeFileSync(join(directory, `${workload}.bin`), makeQueries(workload, services, random))
+    const queries = makeQueries(workload, services, random)
+    writeFileSync(join(directory, `${workload}.bin`), queries)
+    writeFileSync(join(directory, `${workload}.txt`), asText(queries))
   }
   return {
     directory,
@@ -68,6 +72,7 @@ export function makeDataSet(options: DataSetOptions): DataSet {
     zoneFile,
     records,
     queries: workload => join(directory, `${workload === 'tcp' ? 'hit' : workload}.bin`),
+    dnsperf: workload => join(directory, `${workload === 'tcp' ? 'hit' : workload}.txt`),
   }
 }
 
@@ -202,4 +207,20 @@ function query(name: string, type: number, rcode: number, answers: number, udpSi
   const header = [0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, udpSize === 0 ? 0 : 1]
   const message = [...header, ...question, 0, type >> 8, type & 255, 0, 1, ...opt]
   return Buffer.from([message.length >> 8, message.length & 255, rcode, answers, ...message])
+}
+
+/** The queries of a file as dnsperf reads them. */
+function asText(queries: Buffer): string {
+  const lines: string[] = []
+  for (let at = 0; at < queries.length; at += 4 + queries.readUInt16BE(at)) {
+    let label = at + 4 + 12
+    let name = ''
+    for (let length = queries.readUInt8(label); length > 0; length = queries.readUInt8(label)) {
+      name += `${queries.toString('latin1', label + 1, label + 1 + length)}.`
+      label += length + 1
+    }
+    const type = Object.entries(TYPES).find(([, number]) => number === queries.readUInt16BE(label + 1))?.[0]
+    lines.push(`${name} ${type}`)
+  }
+  return `${lines.join('\n')}\n`
 }

@@ -9,8 +9,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type DataSet, makeDataSet, type Workload } from './data-set.ts'
-import { compileNative, cpuOfTree, type LoadResult, machine, median, memoryOfTree, runLoad } from './measure.ts'
-import { knownPeers, type Peer, startPeer, versionOf } from './peers.ts'
+import {
+  compileNative,
+  cpuOfTree,
+  type LoadResult,
+  machine,
+  median,
+  memoryOfTree,
+  runDnsperf,
+  runLoad,
+} from './measure.ts'
+import { findProgram, knownPeers, type Peer, startPeer, versionOf } from './peers.ts'
 import { barChart } from './plot.ts'
 
 /** One server under one workload: medians over the rounds. */
@@ -23,6 +32,8 @@ export interface DnsFigure {
   readonly lost: number
   /** Processor time of the whole process tree for one answered query, saturated; microseconds. */
   readonly cpu: number
+  /** The same under dnsperf, which does not saturate a fast server; null without dnsperf. */
+  readonly cpuDnsperf: number | null
   /** Latencies at fixed rates, microseconds; null where the rate is not held or does not apply. */
   readonly at10k: Latencies | null
   readonly at20k: Latencies | null
@@ -145,6 +156,7 @@ async function measureWorkload(
   const before = cpuOfTree(pid)
   const saturated = await runLoad(load, { ...base, ...shape, seconds })
   const cpu = (cpuOfTree(pid) - before) / Math.max(saturated.received, 1)
+  const cpuDnsperf = workload === 'hit' || workload === 'mix' ? await underDnsperf(peer, pid, data, workload) : null
   const [at10k = null, at20k = null] = workload === 'tcp' ? [] : await fixedRates(load, base, seconds)
   return {
     server: peer.name,
@@ -152,10 +164,19 @@ async function measureWorkload(
     qps: saturated.qps,
     lost: saturated.lost / Math.max(saturated.sent, 1),
     cpu,
+    cpuDnsperf,
     at10k,
     at20k,
     memory: memoryOfTree(pid),
   }
+}
+
+async function underDnsperf(peer: Peer, pid: number, data: DataSet, workload: Workload): Promise<number | null> {
+  const dnsperf = findProgram('dnsperf')
+  if (dnsperf === null || peer.name === FLOOR) return null
+  const before = cpuOfTree(pid)
+  const completed = await runDnsperf(dnsperf, PORT, data.dnsperf(workload), Number(flags.seconds), CLIENT_CPU)
+  return (cpuOfTree(pid) - before) / Math.max(completed, 1)
 }
 
 async function fixedRates(
@@ -181,6 +202,7 @@ function summarise(runs: readonly DnsFigure[]): DnsFigure[] {
       qps: of(run => run.qps),
       lost: of(run => run.lost),
       cpu: of(run => run.cpu),
+      cpuDnsperf: first.cpuDnsperf === null ? null : of(run => run.cpuDnsperf ?? 0),
       at10k: medianLatencies(group.map(run => run.at10k)),
       at20k: medianLatencies(group.map(run => run.at20k)),
       memory: of(run => run.memory),
@@ -237,12 +259,14 @@ function table(workload: Workload, figures: readonly DnsFigure[]): string {
       `${Math.round(row.qps / 1000)},000${ratio(row.qps, ours?.qps)}`,
       `${(row.lost * 100).toFixed(2)} %`,
       `${row.cpu.toFixed(2)}${ratio(row.cpu, ours?.cpu)}`,
+      row.cpuDnsperf?.toFixed(2) ?? '–',
       latencies(row.at10k),
       latencies(row.at20k),
       `${row.memory.toFixed(0)}${ratio(row.memory, ours?.memory)}`,
     ]
     return `| ${cells.join(' | ')} |`
   })
-  const head = '| server | queries/s | lost | CPU µs a query | µs at 10,000/s: p50 / p99 / p99.9 | at 20,000/s | MB |'
-  return [`**${workload}**`, '', head, '|---|---:|---:|---:|---:|---:|---:|', ...lines].join('\n')
+  const head =
+    '| server | queries/s | lost | CPU µs a query | under dnsperf | µs at 10,000/s: p50 / p99 / p99.9 | at 20,000/s | MB |'
+  return [`**${workload}**`, '', head, '|---|---:|---:|---:|---:|---:|---:|---:|', ...lines].join('\n')
 }

@@ -57,6 +57,19 @@ export async function runLoad(program: string, options: LoadOptions): Promise<Lo
   return JSON.parse(stdout) as LoadResult
 }
 
+/** Runs dnsperf with one thread from one core; gives the number of answered queries. */
+export async function runDnsperf(
+  program: string,
+  port: number,
+  queries: string,
+  seconds: number,
+  cpu: number,
+): Promise<number> {
+  const args = ['-c', String(cpu), program, '-s', '::1', '-p', String(port), '-d', queries, '-l', String(seconds)]
+  const { stdout } = await run('taskset', [...args, '-c', '8', '-q', '256'], { maxBuffer: 1 << 24 })
+  return Number(/Queries completed:\s+(\d+)/.exec(stdout)?.[1] ?? 0)
+}
+
 /** Processor time of the process and all its descendants since their start, user and system, in microseconds. */
 export function cpuOfTree(pid: number): number {
   return sumTree(pid, process => {

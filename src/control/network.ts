@@ -207,7 +207,9 @@ export class Network {
         })
         continue
       }
-      if (allocator.addressesOf(this.name, owner).length > 0) releases.push({ network: this.name, owner })
+      // One that waits holds nothing, but the allocator counts it until it is released.
+      const isKnown = this.#waiting.has(key) || allocator.addressesOf(this.name, owner).length > 0
+      if (isKnown) releases.push({ network: this.name, owner })
       if (need.kind === 'unavailable') {
         results.set(key, { ok: false, code: 'WAY_POOL_FAMILY', message: need.message, retryAt: null })
       }
