@@ -4,9 +4,10 @@ import type { Route } from '../route/route.ts'
 import { Batches } from './batches.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { Lines } from './lines.ts'
+import type { WatchSink } from './outbox.ts'
 import { assembleTable, type TableSnapshot } from './snapshot.ts'
 import { type RouteChange, type Unit, Versions } from './versions.ts'
-import { Watcher, type WatchFilter, type WatchHost, type WatchRequest, type WatchSink } from './watcher.ts'
+import { Watcher, type WatchFilter, type WatchHost, type WatchRequest } from './watcher.ts'
 
 export interface RouteHubOptions {
   /** New at every start of the process; without "-". */
@@ -32,6 +33,8 @@ export interface RouteHubOptions {
   readonly tombstoneMs?: number
   /** and how many, default 10,000. */
   readonly maxTombstones?: number
+  /** Changed Services that are noted for one watcher, default 1,024; above, it runs over all versions again. */
+  readonly maxDirty?: number
   /** Encoded lines that are kept, default 64 MiB; they go when nobody asked for them for a minute. */
   readonly cacheBytes?: number
   readonly clock?: Clock
@@ -91,6 +94,7 @@ export class RouteHub {
       lines: this.#lines,
       clock: this.#clock,
       isOpen: options.isHeld !== true,
+      maxDirty: options.maxDirty ?? 1024,
       counts: { lines: 0, bytes: 0 },
     }
     this.#stopTicking = this.#clock.every(TICK_MS, () => this.#tick())
@@ -125,9 +129,10 @@ export class RouteHub {
     const units = this.#versions.apply(changes, now)
     if (units.length === 0) return this.version
     for (const unit of units) this.#lines.drop(unit)
-    this.#expireTombstones(now)
     const batches = new Batches(this.#lines, units, this.#versions.current, now)
     for (const watcher of this.#watchers) this.#tell(watcher, units, batches)
+    // Last: what this publish itself deletes and is one too many must be noted before it is forgotten.
+    this.#expireTombstones(now)
     return this.version
   }
 
@@ -243,7 +248,7 @@ export class RouteHub {
       watcher.send(batch.buffers, batch.lines, this.#versions.current)
       return
     }
-    for (const unit of units) watcher.mark(unit)
+    watcher.mark(units)
     this.#wake(watcher)
   }
 

@@ -16,26 +16,12 @@
  */
 import type { Clock } from './clock.ts'
 import type { Format, Lines } from './lines.ts'
+import { Outbox, type WatchSink } from './outbox.ts'
 import type { Unit, Versions } from './versions.ts'
 
 /** Bytes that are made ready for one reader at a time. What is ready is sent as it is, so a batch below this size is
  * finished by its sync however fast the Services change. */
 export const BATCH_BYTES = 262_144
-/** Bytes handed to the socket in one call. */
-const WRITE_BYTES = 65_536
-
-/** Where a watcher writes; made by the HTTP side, and by tests. */
-export interface WatchSink {
-  /** Takes the bytes; false: no more until `Watcher.drained` is called. */
-  write(bytes: Buffer): boolean
-  /** A number that changes whenever the reader has taken something of what was written. */
-  unsent(): number
-  /** Ends the stream after what was written. */
-  end(): void
-  /** Ends it at once. */
-  destroy(): void
-}
-
 /** What a watcher wants to see. */
 export interface WatchFilter {
   /** null: every network. */
@@ -60,6 +46,8 @@ export interface WatchHost {
   readonly clock: Clock
   /** false: the table is not whole yet; nothing but heartbeats may be sent after the reset. */
   readonly isOpen: boolean
+  /** Services that a watcher notes one by one; more, and it runs over all of them again instead. */
+  readonly maxDirty: number
   readonly counts: { lines: number; bytes: number }
 }
 
@@ -69,30 +57,30 @@ export class Watcher {
   readonly request: WatchRequest
   /** The version of the last sync that was written. */
   synced: number
-  /** When the last line was written. */
-  lineAt: number
-  /** When the reader last took something, while the socket takes no more; null: it takes. */
-  blockedSince: number | null = null
   isClosed = false
   readonly #host: WatchHost
   readonly #dirty = new Set<Unit>()
   #cursor: Iterator<Unit> | null = null
+  /** The cursor tells what is newer than this; null: everything that has routes. */
+  #since: number | null
   /** Sequence of the last unit that the cursor has passed. */
   #passed = 0
+  /** Every change up to this version was told, or is met by the cursor, or is in `#dirty`. */
+  #base: number
+  /** Too much changed behind the cursor: it will run again, over what is newer than `#base`. */
+  #isOverrun = false
   #isSyncDue = true
   #isEnding = false
-  #unsent = 0
-  #out: Buffer[] = []
-  /** Next buffer of `#out`, and the place in it. */
-  #next = 0
-  #offset = 0
+  readonly #out: Outbox
 
   constructor(host: WatchHost, sink: WatchSink, request: WatchRequest) {
     this.sink = sink
     this.request = request
     this.#host = host
     this.synced = request.since ?? 0
-    this.lineAt = host.clock.now()
+    this.#out = new Outbox(sink, host.clock, host.counts)
+    this.#since = request.since
+    this.#base = host.versions.current
     if (request.filter.services === null) this.#cursor = host.versions.units()
     else this.#markNamed(request.filter.services)
     if (request.since === null) this.#push(host.lines.reset(request.format))
@@ -100,7 +88,7 @@ export class Watcher {
 
   /** Everything was told and taken: a change can be written at once. */
   get isSettled(): boolean {
-    return !this.#hasWork && this.#out.length === 0 && this.blockedSince === null && this.#host.isOpen
+    return !this.#hasWork && this.#out.isEmpty && this.#out.blockedSince === null && this.#host.isOpen
   }
 
   /** Whether the filter lets the Service through. */
@@ -109,38 +97,49 @@ export class Watcher {
     return (network === null || network === unit.network) && (services === null || services.has(unit.service))
   }
 
-  /** Notes that the Service changed. */
-  mark(unit: Unit): void {
-    if (!this.wants(unit) || (this.#cursor !== null && unit.sequence > this.#passed)) return
-    this.#dirty.add(unit)
-    this.#isSyncDue = true
+  /** Notes that the Services changed. */
+  mark(units: readonly Unit[]): void {
+    for (const unit of units) {
+      // A cursor at its start meets every one of them.
+      if (this.#isOverrun || (this.#cursor !== null && this.#passed === 0)) return
+      if (!this.wants(unit) || (this.#cursor !== null && unit.sequence > this.#passed)) continue
+      this.#dirty.add(unit)
+      this.#isSyncDue = true
+      if (this.#dirty.size > this.#host.maxDirty && this.request.filter.services === null) this.#overrun()
+    }
   }
 
-  /** Notes that a tombstone goes away that the cursor of a returning reader has not met yet. */
+  /** Notes that a tombstone goes away that would have been met by the cursor, in this run or in the next one. */
   markExpired(unit: Unit): void {
-    const { since } = this.request
-    if (this.#cursor === null || since === null || unit.version <= since || unit.sequence <= this.#passed) return
-    if (this.wants(unit)) this.#dirty.add(unit)
+    const isAhead = this.#cursor !== null && this.#since !== null && unit.version > this.#since
+    const isMet = isAhead && unit.sequence > this.#passed
+    if ((isMet || (this.#isOverrun && unit.version > this.#base)) && this.wants(unit)) this.#dirty.add(unit)
   }
 
   /** Writes a finished batch to a settled reader. */
   send(batch: readonly Buffer[], lines: number, version: number): void {
     this.#host.counts.lines += lines
-    this.#out.push(...batch)
+    for (const buffer of batch) this.#out.push(buffer)
     this.synced = version
-    this.#flush()
+    this.#base = version
+    this.#out.flush()
+  }
+
+  /** When the last line was written. */
+  get lineAt(): number {
+    return this.#out.writtenAt
   }
 
   /** Tells that the connection is alive, when nothing was said for a while. */
   heartbeat(): void {
-    if (this.#out.length > 0 || this.blockedSince !== null || (this.#hasWork && this.#host.isOpen)) return
+    if (!this.#out.isEmpty || this.#out.blockedSince !== null || (this.#hasWork && this.#host.isOpen)) return
     this.#push(this.#host.lines.mark('heartbeat', this.#host.versions.current, this.request.format))
-    this.#flush()
+    this.#out.flush()
   }
 
   /** The socket takes bytes again. */
   drained(): void {
-    this.blockedSince = null
+    this.#out.blockedSince = null
   }
 
   /**
@@ -149,15 +148,16 @@ export class Watcher {
    * @returns whether there is more to do now.
    */
   step(deadline: number): boolean {
-    if (this.isClosed || this.blockedSince !== null) return false
-    this.#flush()
-    if (this.#out.length > 0 || !this.#host.isOpen) return false
+    const out = this.#out
+    if (this.isClosed || out.blockedSince !== null) return false
+    out.flush()
+    if (!out.isEmpty || !this.#host.isOpen) return false
     if (this.#hasWork) {
       this.#refill(deadline)
-      this.#flush()
+      out.flush()
     }
-    if (this.#isEnding && this.#out.length === 0 && !this.#hasWork) this.sink.end()
-    return this.blockedSince === null && this.#hasWork
+    if (this.#isEnding && out.isEmpty && !this.#hasWork) this.sink.end()
+    return out.blockedSince === null && this.#hasWork
   }
 
   /** Ends the stream with a last sync: now when the reader is settled, else when it has been told the rest. */
@@ -166,15 +166,9 @@ export class Watcher {
     this.#isSyncDue = true
   }
 
-  /** Whether the reader took nothing for `ms`; looks at the socket. */
+  /** Whether the reader took nothing for `ms`. */
   isStalled(now: number, ms: number): boolean {
-    if (this.blockedSince === null) return false
-    const unsent = this.sink.unsent()
-    if (unsent !== this.#unsent) {
-      this.#unsent = unsent
-      this.blockedSince = now
-    }
-    return now - this.blockedSince >= ms
+    return this.#out.isStalled(now, ms)
   }
 
   get #hasWork(): boolean {
@@ -190,6 +184,7 @@ export class Watcher {
         this.#push(lines.mark('sync', versions.current, this.request.format))
         this.#isSyncDue = false
         this.synced = versions.current
+        this.#base = versions.current
         return
       }
       const now = clock.now()
@@ -205,13 +200,16 @@ export class Watcher {
   /** The next Service to tell, or null when all is told. */
   #take(): Unit | null {
     const { versions } = this.#host
-    for (;;) {
-      const step = this.#cursor?.next()
-      if (step === undefined || step.done === true) break
+    while (this.#cursor !== null) {
+      const step = this.#cursor.next()
+      if (step.done === true) {
+        this.#cursor = null
+        if (this.#isOverrun) this.#runAgain()
+        continue
+      }
       this.#passed = step.value.sequence
       if (this.#isNews(step.value)) return step.value
     }
-    this.#cursor = null
     for (const unit of this.#dirty) {
       this.#dirty.delete(unit)
       // A tombstone may have been forgotten and the Service come back as another unit: what is told is its state now.
@@ -220,10 +218,26 @@ export class Watcher {
     return null
   }
 
-  /** Whether the reader, as it came, does not know the Service's present state. */
+  /** Too many to be noted one by one. Only forgotten tombstones stay noted: the cursor cannot meet them. */
+  #overrun(): void {
+    const { versions } = this.#host
+    for (const unit of this.#dirty) if (versions.get(unit.network, unit.service) === unit) this.#dirty.delete(unit)
+    this.#isOverrun = true
+    if (this.#cursor === null) this.#runAgain()
+  }
+
+  #runAgain(): void {
+    const { versions } = this.#host
+    this.#isOverrun = false
+    this.#cursor = versions.units()
+    this.#passed = 0
+    this.#since = this.#base
+    this.#base = versions.current
+  }
+
+  /** Whether the reader may not know the Service's present state. */
   #isNews(unit: Unit): boolean {
-    const { since } = this.request
-    return this.wants(unit) && (since === null ? unit.present : unit.version > since)
+    return this.wants(unit) && (this.#since === null ? unit.present : unit.version > this.#since)
   }
 
   /** Services that do not exist yet are met when they are published: the filter holds then. */
@@ -240,28 +254,5 @@ export class Watcher {
   #push(line: Buffer): void {
     this.#host.counts.lines++
     this.#out.push(line)
-  }
-
-  /** Writes until all is written or the socket takes no more. */
-  #flush(): void {
-    const { clock, counts } = this.#host
-    while (this.#next < this.#out.length && this.blockedSince === null) {
-      const buffer = this.#out[this.#next] as Buffer
-      const isWhole = this.#offset === 0 && buffer.length <= WRITE_BYTES
-      const slice = isWhole ? buffer : buffer.subarray(this.#offset, this.#offset + WRITE_BYTES)
-      this.#offset += slice.length
-      if (this.#offset >= buffer.length) {
-        this.#offset = 0
-        this.#next++
-      }
-      counts.bytes += slice.length
-      this.lineAt = clock.now()
-      if (this.sink.write(slice)) continue
-      this.blockedSince = this.lineAt
-      this.#unsent = this.sink.unsent()
-    }
-    if (this.#next < this.#out.length) return
-    this.#out = []
-    this.#next = 0
   }
 }

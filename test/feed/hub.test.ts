@@ -225,6 +225,38 @@ describe('a slow reader', () => {
   })
 })
 
+describe('more changes than are noted one by one', () => {
+  it('are told all the same, each Service once or twice, and the last one as a sync', () => {
+    const world = new World({ maxDirty: 3 })
+    world.publish(...names(40))
+    const reader = world.watch({ room: 1 })
+    readAll(world, reader)
+    const before = reader.lines.length
+    for (let i = 0; i < 200; i++) world.publish(`s${i % 40}`)
+    readAll(world, reader)
+    expect(reader.lines.length - before).toBeLessThan(100)
+    expect(reader.syncs.at(-1)?.text).toBe(world.tableAt('e1-201', EVERYTHING))
+  })
+
+  it('and more deletions in one publish than are remembered', () => {
+    const world = new World({ maxDirty: 3, maxTombstones: 2 })
+    world.publish(...names(20))
+    const reader = world.watch({ room: 1 })
+    readAll(world, reader)
+    world.publish('s0')
+    world.publish(...names(15).map(name => `-${name}`))
+    readAll(world, reader)
+    expect(reader.syncs.at(-1)?.text).toBe(world.tableAt('e1-3', EVERYTHING))
+  })
+
+  function readAll(world: World, reader: ReturnType<World['watch']>): void {
+    for (let i = 0; i < 1000; i++) {
+      world.clock.settle()
+      reader.take(1e6)
+    }
+  }
+})
+
 describe('filters', () => {
   it('let through the named Services, also those that come later, and publishes that touch none are no sync', () => {
     const world = new World()

@@ -3,6 +3,9 @@ import { describe, expect, it } from 'vitest'
 import type { WatchFilter } from '#src/feed/watcher.ts'
 import { EVERYTHING, type SimulatedReader, World } from './world.ts'
 
+/** `WAYPOST_FUZZ=1000000 npx vitest run test/feed/replay` runs 10,000. */
+const RUNS = Math.max(250, Number(process.env['WAYPOST_FUZZ'] ?? 0) / 100)
+
 const NAMES = ['a', 'b', 'c', 'd', 'e', 'f']
 const FILTERS: readonly WatchFilter[] = [
   EVERYTHING,
@@ -58,34 +61,40 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 )
 
 describe('replaying the lines up to a sync', () => {
-  it('gives the table of that version, for any publishes, slow readers, filters and reconnections', async () => {
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(step, { maxLength: 120, size: 'max' }),
-        fc.constantFrom(0, 3),
-        async (steps, costMs) => {
-          // Few tombstones for a short time, so that returning readers meet the floor; a small cache, so that it evicts.
-          const world = new World({
-            networks: ['default', 'other'],
-            maxTombstones: 2,
-            tombstoneMs: 8000,
-            cacheBytes: 4000,
-          })
-          world.clock.costMs = costMs
-          for (const each of steps) await run(world, each)
-          world.clock.costMs = 0
-          const last = world.readers.filter(reader => !reader.isGone)
-          for (let i = 0; i < 10_000 && last.some(reader => !isDone(world, reader)); i++) {
-            world.clock.settle()
-            for (const reader of last) reader.take(1e9)
-          }
-          for (const reader of world.readers) expectConsistent(world, reader)
-          for (const reader of last) expect(isDone(world, reader)).toBe(true)
-        },
-      ),
-      { numRuns: 250 },
-    )
-  })
+  it(
+    'gives the table of that version, for any publishes, slow readers, filters and reconnections',
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(step, { maxLength: 120, size: 'max' }),
+          fc.constantFrom(0, 3),
+          fc.constantFrom(1, 2, 1024),
+          async (steps, costMs, maxDirty) => {
+            // Few tombstones for a short time, so that returning readers meet the floor; a small cache, so that it evicts.
+            const world = new World({
+              networks: ['default', 'other'],
+              maxTombstones: 2,
+              tombstoneMs: 8000,
+              cacheBytes: 4000,
+              maxDirty,
+            })
+            world.clock.costMs = costMs
+            for (const each of steps) await run(world, each)
+            world.clock.costMs = 0
+            const last = world.readers.filter(reader => !reader.isGone)
+            for (let i = 0; i < 10_000 && last.some(reader => !isDone(world, reader)); i++) {
+              world.clock.settle()
+              for (const reader of last) reader.take(1e9)
+            }
+            for (const reader of world.readers) expectConsistent(world, reader)
+            for (const reader of last) expect(isDone(world, reader)).toBe(true)
+          },
+        ),
+        { numRuns: RUNS },
+      )
+    },
+    20_000 + 20 * RUNS,
+  )
 
   async function run(world: World, each: Step): Promise<void> {
     const reader =

@@ -1,6 +1,7 @@
 /** A hub over made-up Services, with readers whose sockets are simulated. */
 import { RouteHub, type RouteHubOptions } from '#src/feed/hub.ts'
-import type { Watcher, WatchFilter, WatchSink } from '#src/feed/watcher.ts'
+import type { WatchSink } from '#src/feed/outbox.ts'
+import type { Watcher, WatchFilter } from '#src/feed/watcher.ts'
 import type { Route } from '#src/route/route.ts'
 import { backend, route } from '../route/fixtures.ts'
 import { FakeClock } from './fake-clock.ts'
