@@ -70,7 +70,8 @@ export class Lookup {
    * @returns the kind of the answer, a cell of `ANSWER`, or {@link NO_ANSWER}.
    */
   answer(bytes: DataView, at: number, type: number, view: number): number {
-    this.#bytes = bytes
+    // Storing a reference costs a write barrier, and it is nearly always the same one.
+    if (this.#bytes !== bytes) this.#bytes = bytes
     this.#at = at
     this.#position = QUESTION_NAME
     this.#type = type

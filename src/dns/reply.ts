@@ -57,7 +57,8 @@ export class Reply {
     copied: number,
     query: Query,
   ): boolean {
-    this.bytes = out
+    // Storing a reference costs a write barrier, and it is nearly always the same one.
+    if (this.bytes !== out) this.bytes = out
     this.#start = start
     this.rcode = 0
     this.isAuthoritative = false

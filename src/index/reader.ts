@@ -2,6 +2,11 @@
  * The reading side of the name index; one object for each thread. Nothing here waits or allocates. An entry is known by
  * its place (a word number in the arena), 0 for none, a row by its word number. What is read from one entry belongs
  * together, because entries never change.
+ *
+ * Loads are plain: `Atomics.load` is a call in optimised code, five of them for a query that misses. Nothing needs more.
+ * The writer stores a place with `Atomics.store`, after the block that it leads to; here every address in the block is
+ * computed from the place, and processors keep the order of loads that depend on each other. An aligned word is never
+ * torn. And no address of a block is read before its place was seen, so no older value of it can be at hand.
  */
 import { foldWord, NameHash } from './hash.ts'
 import {
@@ -56,7 +61,7 @@ export class IndexReader {
 
   /** The state word of the control block. */
   state(): number {
-    return Atomics.load(this.#control, CONTROL.state)
+    return this.#control[CONTROL.state] as number
   }
 
   /** The entry of {@link name}, which stands at `at`, from its label `label` on; 0: none. */
@@ -120,7 +125,7 @@ export class IndexReader {
 
   /** Place of a zone's record; 0: the zone is not served any more. */
   zoneRecord(zone: number): number {
-    return Atomics.load(this.#slots, HEADER.words + zone * ZONE_ROW.words + ZONE_ROW.record)
+    return this.#slots[HEADER.words + zone * ZONE_ROW.words + ZONE_ROW.record] as number
   }
 
   /** Flags of a zone (layout: `ZONE`). */
@@ -154,7 +159,7 @@ export class IndexReader {
     const first = this.#firstSlot
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const i = first + 2 * slot
-      const place = Atomics.load(slots, i + 1)
+      const place = slots[i + 1] as number
       if (place === FREE) return 0
       // A deleted slot may get another name's hash at this moment: only the entry itself tells what it is.
       if ((slots[i] as number) !== hash || place <= 0) continue
