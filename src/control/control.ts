@@ -102,9 +102,10 @@ export class Control {
     for (const { feed } of this.networks) feed.start().catch(error => this.#options.onError(error))
   }
 
-  /** Publishes an app's names as its claims are now, at once. */
+  /** Publishes an app's names as its claims are now, at once. What it gave back may serve a Service that waits. */
   publishApp(network: string, app: string): void {
     this.find(network)?.network.publishApp(app)
+    this.#retryFreed()
   }
 
   /** Serves exactly these zone files in every network; gives the apexes that the cluster itself serves. */
