@@ -3,8 +3,7 @@ import type { ClusterObject } from '../objects.ts'
 import type { SourceProblem } from '../source.ts'
 import { detach } from '../strip/intern.ts'
 import { describeObject, type Fault, type Interner, listItems, stripObject } from '../strip.ts'
-import type { ManifestDocument } from './text/document.ts'
-import type { YamlPart } from './text/yaml.ts'
+import type { ManifestDocument, ManifestPart } from './text/document.ts'
 
 /** An object and the line where it begins. */
 export interface FileObject {
@@ -36,28 +35,36 @@ export interface FileContent {
 /** Faults behind these are reported with the line of their object. */
 const MOST_LOCATED = 100
 
+/** How a {@link FileReader} uses what the file held before. */
+interface FileReaderOptions {
+  /** The documents that the file held, whose objects are used again. */
+  readonly before: FileContent['documents']
+  /** Whether {@link FileContent.documents} is wanted. */
+  readonly isKept: boolean
+}
+
 /** Gathers the objects of one file, document by document. */
 export class FileReader {
   readonly #path: string
   readonly #interner: Interner
   readonly #before: ReadonlyMap<string, DocumentContent> | null
   readonly #contents: DocumentContent[] = []
-  readonly #documents = new Map<string, DocumentContent>()
+  readonly #documents: Map<string, DocumentContent> | null
   #located = 0
 
-  /** @param before the documents that the file held, whose objects are used again */
-  constructor(path: string, interner: Interner, before: ReadonlyMap<string, DocumentContent> | null) {
+  constructor(path: string, interner: Interner, { before, isKept }: FileReaderOptions) {
     this.#path = path
     this.#interner = interner
     this.#before = before
+    this.#documents = isKept ? new Map() : null
   }
 
   /** Adds a document; one that was in the file before is not read. */
-  add(part: YamlPart): void {
+  add(part: ManifestPart): void {
     const known = part.text === null ? undefined : this.#before?.get(part.text)
     const content = known === undefined ? this.#read(part) : this.#move(known, part.line)
     this.#contents.push(content)
-    if (part.text !== null) this.#documents.set(part.text, content)
+    if (part.text !== null) this.#documents?.set(part.text, content)
   }
 
   content(): FileContent {
@@ -73,7 +80,7 @@ export class FileReader {
     }
   }
 
-  #read(part: YamlPart): DocumentContent {
+  #read(part: ManifestPart): DocumentContent {
     const document = part.read()
     const objects: FileObject[] = []
     const problems: SourceProblem[] = []

@@ -35,7 +35,7 @@ const UNFINISHED_MS = 40
 const LONGEST_DOUBT_MS = 1_000
 const LARGEST_BYTES = 256 * 1024 * 1024
 /** How much text of files is kept, to read only what changed in them. */
-const MOST_REMEMBERED_BYTES = 16 * 1024 * 1024
+const MOST_REMEMBERED_BYTES = 8 * 1024 * 1024
 
 /** See the top of the file. */
 export class FileSet {
@@ -124,22 +124,25 @@ export class FileSet {
       this.#files.set(path, { ...known, signature, accessProblem: null })
       return
     }
-    const result = readManifest(path, text, this.#interner, this.#catalog.content(path))
+    const isKept = this.#canRemember(path, text.length)
+    const result = readManifest(path, text, this.#interner, this.#catalog.content(path), isKept)
     const parseProblem = 'problem' in result ? result.problem : null
     this.#files.set(path, { signature, digest, parseProblem, accessProblem: null })
     if (!('content' in result)) return
-    this.#catalog.setFile(path, this.#remember(path, result.content, text.length))
+    this.#catalog.setFile(path, result.content)
+    this.#remember(path, isKept ? text.length : 0)
     this.#options.onRead(path, result.content)
   }
 
-  /** Documents that have not changed are not read again when their text is kept; for all files together to a limit. */
-  #remember(path: string, content: FileContent, bytes: number): FileContent {
+  /** Documents that have not changed are not read again when their text is kept; for all files to a limit. */
+  #canRemember(path: string, length: number): boolean {
+    return this.#rememberedBytes - (this.#remembered.get(path) ?? 0) + length <= MOST_REMEMBERED_BYTES
+  }
+
+  #remember(path: string, length: number): void {
     this.#forget(path)
-    const isOne = content.documents === null || content.documents.size < 2
-    if (isOne || this.#rememberedBytes + bytes > MOST_REMEMBERED_BYTES) return { ...content, documents: null }
-    this.#remembered.set(path, bytes)
-    this.#rememberedBytes += bytes
-    return content
+    this.#remembered.set(path, length)
+    this.#rememberedBytes += length
   }
 
   #forget(path: string): void {

@@ -14,6 +14,16 @@ export interface ManifestDocument {
   locate(path: string): number
 }
 
+/** One document of a text, or one item of a list, not read yet: a large file is never in memory as values at once. */
+export interface ManifestPart {
+  /** Equal texts are equal documents. Null when the text means something only where it stands. */
+  readonly text: string | null
+  /** The line number of the text's first line. */
+  readonly line: number
+  /** Reads it; null when it is empty. Throws {@link ManifestSyntaxError}. */
+  read(): ManifestDocument | null
+}
+
 /** The text is no YAML or no JSON. */
 export class ManifestSyntaxError extends Error {
   /** From 1. */

@@ -1,5 +1,6 @@
-/** Manifests in JSON: the engine's own parser for the values, and a scan for line numbers where there are lines. */
-import { countLines, type ManifestDocument, ManifestSyntaxError } from './document.ts'
+/** Manifests in JSON: the engine's own parser for the values, and a scan for the items of a list and their lines. */
+import { listItems } from '../../strip.ts'
+import { countLines, type ManifestDocument, type ManifestPart, ManifestSyntaxError } from './document.ts'
 import { locateInText } from './yaml.ts'
 
 /** Where one element of `items` stands in the text. */
@@ -8,92 +9,133 @@ interface Item {
   readonly end: number
 }
 
-/** Reads a JSON text: one document. Throws {@link ManifestSyntaxError}. */
-export function readJson(source: string): ManifestDocument {
+/** The top-level array `items`: its elements, and the text from `[` to `]`. */
+interface Items extends Item {
+  readonly elements: readonly Item[]
+}
+
+const QUOTE = 0x22
+const COMMA = 0x2c
+const OPEN_BRACKET = 0x5b
+const BACKSLASH = 0x5c
+const CLOSE_BRACKET = 0x5d
+const OPEN_BRACE = 0x7b
+const CLOSE_BRACE = 0x7d
+
+/** Cuts a JSON text into the items of its list; anything else is one part. Throws {@link ManifestSyntaxError}. */
+export function cutJson(source: string): ManifestPart[] {
   const text = source.charCodeAt(0) === 0xfeff ? source.slice(1) : source
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (cause) {
-    throw syntaxError(text, cause)
-  }
-  let found: Item[] | null = null
-  const items = (): Item[] => {
-    found ??= itemsOf(text)
-    return found
-  }
-  return {
-    value,
-    line: 1,
-    itemLines: text.includes('\n') ? linesOf(text, items()) : null,
-    locate: path => locate(text, path, items),
-  }
-}
-
-/** An element of `items` is parsed alone for it, for there may be very many. */
-function locate(text: string, path: string, items: () => Item[]): number {
-  if (!text.includes('\n')) return 1
-  const match = /^items\[(\d+)\]\.?/.exec(path)
-  const item = match === null ? undefined : items()[Number(match[1])]
-  if (match === null || item === undefined) return locateInText(text, 1, path)
-  const line = countLines(text, 0, item.start) + 1
-  return locateInText(text.slice(item.start, item.end), line, path.slice(match[0].length))
-}
-
-function linesOf(text: string, items: readonly Item[]): number[] | null {
+  const items = itemsOf(text)
+  const list = items === null ? null : listAround(text, items)
+  if (items === null || list === null) return [wholePart(text)]
+  const isOneLine = !text.includes('\n')
   let line = 1
   let from = 0
-  const lines = items.map(({ start }) => {
-    line += countLines(text, from, start)
+  return items.elements.map(({ start, end }) => {
+    if (!isOneLine) line += countLines(text, from, start)
     from = start
-    return line
+    return itemPart(text, { start, end }, line, list)
   })
-  return lines.length === 0 ? null : lines
 }
 
-/** The elements of the top-level array `items`. The text is known to be JSON, so brackets alone tell the structure. */
-function itemsOf(text: string): Item[] {
-  const items: Item[] = []
+function wholePart(text: string): ManifestPart {
+  const value = parse(text, 0, text.length)
+  const locate = (path: string): number => locateInText(text, 1, path)
+  return { text: null, line: 1, read: () => ({ value, line: 1, itemLines: null, locate }) }
+}
+
+function itemPart(text: string, { start, end }: Item, line: number, list: object): ManifestPart {
+  const read = (): ManifestDocument => {
+    const [value] = listItems({ ...list, items: [parse(text, start, end)] }) ?? []
+    return { value, line, itemLines: null, locate: path => locateInText(text.slice(start, end), line, path) }
+  }
+  return { text: text.slice(start, end), line, read }
+}
+
+/** What is around the items, when it is a list; all of it is JSON if this and each item is. */
+function listAround(text: string, { start, end }: Items): object | null {
+  const tail = text.slice(end)
+  if (/"items"\s*:/.test(tail)) return null
+  try {
+    const list: unknown = JSON.parse(`${text.slice(0, start)}[]${tail}`)
+    return listItems(list)?.length === 0 ? (list as object) : null
+  } catch {
+    return null
+  }
+}
+
+function parse(text: string, start: number, end: number): unknown {
+  try {
+    return JSON.parse(text.slice(start, end))
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause)
+    const position = /at position (\d+)/.exec(message)?.[1]
+    const offset = position === undefined ? text.slice(0, end).trimEnd().length : start + Number(position)
+    const line = countLines(text, 0, offset) + 1
+    throw new ManifestSyntaxError(message.replace(/ \(line \d+ column \d+\)$/, ''), line)
+  }
+}
+
+/** The elements of the top-level array `items`; null when there is none or it does not look like a list of objects. */
+function itemsOf(text: string): Items | null {
+  const start = startOfItems(text)
+  if (start < 0) return null
+  const elements: Item[] = []
+  let i = skipSpace(text, start + 1)
+  while (text.charCodeAt(i) === OPEN_BRACE) {
+    const end = endOfValue(text, i)
+    elements.push({ start: i, end })
+    i = skipSpace(text, end)
+    if (text.charCodeAt(i) === CLOSE_BRACKET) return { start, end: i + 1, elements }
+    if (text.charCodeAt(i) !== COMMA) return null
+    i = skipSpace(text, i + 1)
+  }
+  return null
+}
+
+/** Where the `[` behind the top-level key `items` is, or −1. */
+function startOfItems(text: string): number {
   let depth = 0
-  let isItems = false
-  let start = -1
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i)
-    if (code === 0x22) {
+    if (code === QUOTE) {
       const close = endOfString(text, i)
-      if (depth === 1 && text.slice(i, close + 1) === '"items"')
-        isItems = /^\s*:/.test(text.slice(close + 1, close + 9))
-      i = close
-    } else if (code === 0x7b || code === 0x5b) {
-      if (depth === 2 && isItems && start < 0) start = i
-      depth++
-    } else if (code === 0x7d || code === 0x5d) {
-      depth--
-      if (depth === 2 && start >= 0) {
-        items.push({ start, end: i + 1 })
-        start = -1
+      if (depth === 1 && close - i === 7 && text.startsWith('items', i + 1)) {
+        const colon = skipSpace(text, close)
+        const value = skipSpace(text, colon + 1)
+        if (text[colon] === ':') return text.charCodeAt(value) === OPEN_BRACKET ? value : -1
       }
-      if (depth === 1) isItems = false
-    }
+      i = close - 1
+    } else if (code === OPEN_BRACE || code === OPEN_BRACKET) depth++
+    else if (code === CLOSE_BRACE || code === CLOSE_BRACKET) depth--
   }
-  return items
+  return -1
 }
 
+/** Behind the object or array that opens at `open`. */
+function endOfValue(text: string, open: number): number {
+  let depth = 0
+  for (let i = open; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code === QUOTE) i = endOfString(text, i) - 1
+    else if (code === OPEN_BRACE || code === OPEN_BRACKET) depth++
+    else if ((code === CLOSE_BRACE || code === CLOSE_BRACKET) && --depth === 0) return i + 1
+  }
+  return text.length
+}
+
+/** Behind the closing quote of the string that opens at `open`. */
 function endOfString(text: string, open: number): number {
-  let close = text.indexOf('"', open + 1)
-  while (isEscaped(text, close)) close = text.indexOf('"', close + 1)
-  return close
+  for (let close = text.indexOf('"', open + 1); close >= 0; close = text.indexOf('"', close + 1)) {
+    let backslashes = 0
+    while (text.charCodeAt(close - 1 - backslashes) === BACKSLASH) backslashes++
+    if (backslashes % 2 === 0) return close + 1
+  }
+  return text.length
 }
 
-function isEscaped(text: string, position: number): boolean {
-  let backslashes = 0
-  while (text.charCodeAt(position - 1 - backslashes) === 0x5c) backslashes++
-  return backslashes % 2 === 1
-}
-
-function syntaxError(text: string, cause: unknown): ManifestSyntaxError {
-  const message = cause instanceof Error ? cause.message : String(cause)
-  const position = /at position (\d+)/.exec(message)?.[1]
-  const offset = position === undefined ? text.trimEnd().length : Number(position)
-  return new ManifestSyntaxError(message.replace(/ \(line \d+ column \d+\)$/, ''), countLines(text, 0, offset) + 1)
+function skipSpace(text: string, from: number): number {
+  let i = from
+  while (i < text.length && text.charCodeAt(i) <= 0x20) i++
+  return i
 }

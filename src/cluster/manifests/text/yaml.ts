@@ -17,7 +17,7 @@ import {
   type Tags,
 } from 'yaml'
 import { type BlockDocument, readBlockYaml } from './block-yaml.ts'
-import { countLines, type ManifestDocument, ManifestSyntaxError } from './document.ts'
+import { countLines, type ManifestDocument, type ManifestPart, ManifestSyntaxError } from './document.ts'
 import { offsetOf } from './field-offset.ts'
 
 /** Tags of the library's YAML 1.1 schema that kubectl's parser has as well. Its numbers are others; see below. */
@@ -75,18 +75,8 @@ interface Section {
   readonly line: number
 }
 
-/** One document of a YAML text, not read yet. */
-export interface YamlPart {
-  /** The document's text: equal texts are equal documents. Null when it means something only where it stands. */
-  readonly text: string | null
-  /** The line number of the text's first line. */
-  readonly line: number
-  /** Reads it; null when it is empty. Throws {@link ManifestSyntaxError}. */
-  read(): ManifestDocument | null
-}
-
 /** Cuts a YAML text into its documents. Throws {@link ManifestSyntaxError}. */
-export function cutYaml(source: string): YamlPart[] {
+export function cutYaml(source: string): ManifestPart[] {
   const text = source.includes('\r\n') ? source.replaceAll('\r\n', '\n') : source
   if (text.startsWith('%') || text.includes('\n%')) return cutStream(text)
   const isPlain = !text.includes('\r')
@@ -120,7 +110,7 @@ export function locateInText(text: string, line: number, path: string): number {
 }
 
 /** Directives (`%YAML 1.1`) concern the documents behind them: the library reads the whole text. */
-function cutStream(text: string): YamlPart[] {
+function cutStream(text: string): ManifestPart[] {
   const lineCounter = new LineCounter()
   const parsed = parseAllDocuments(text, { ...OPTIONS, lineCounter })
   if ('empty' in parsed) return []
