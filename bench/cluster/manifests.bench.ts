@@ -13,6 +13,7 @@ const SERVICES = 10_000
 const SLICES = 2_500
 const ENDPOINTS = 100
 const ROUNDS = 3
+const SAVES = 15
 
 export async function run(): Promise<BenchRow[]> {
   const services = Array.from({ length: SERVICES }, (_, i) => serviceValue(i))
@@ -30,6 +31,8 @@ export async function run(): Promise<BenchRow[]> {
     readRow('250,000 endpoints, JSON as kubectl prints it', 'a.json', JSON.stringify(list, null, 4)),
     await sourceRow('source: 10,000 Services in one file, start to synced', [serviceText]),
     await sourceRow('source: 10,000 Services in 10,000 files, start to synced', serviceText.split('---\n')),
+    await saveRow('source: one of 10,000 Services in one file saved, until it is applied', serviceText),
+    await saveRow('source: a small file saved, until it is applied', serviceText.slice(0, serviceText.indexOf('---'))),
   ]
 }
 
@@ -59,6 +62,29 @@ async function sourceRow(name: string, texts: readonly string[]): Promise<BenchR
   await source.stop()
   rmSync(directory, { recursive: true })
   return { name, value, unit: 'ms' }
+}
+
+/** The median time from the end of a write to the change at the sink; 20 ms of it wait for the file to be at rest. */
+async function saveRow(name: string, text: string): Promise<BenchRow> {
+  const directory = mkdtempSync(join(tmpdir(), 'waypost-bench-'))
+  const path = join(directory, 'a.yaml')
+  writeFileSync(path, text)
+  let applied = Promise.withResolvers<void>()
+  const silent = (): void => undefined
+  const source = new ManifestSource({ directory, logger: { debug: silent, info: silent, warn: silent } })
+  await source.start({ apply: () => applied.resolve(), synced: silent, problems: silent })
+  const times: number[] = []
+  for (let round = 0; round < SAVES; round++) {
+    await new Promise(resolve => setTimeout(resolve, 100))
+    applied = Promise.withResolvers()
+    writeFileSync(path, text.replace('port: 80\n', `port: ${1_000 + round}\n`))
+    const start = performance.now()
+    await applied.promise
+    times.push(performance.now() - start)
+  }
+  await source.stop()
+  rmSync(directory, { recursive: true })
+  return { name, value: times.sort((a, b) => a - b)[SAVES >> 1] as number, unit: 'ms', note: 'median' }
 }
 
 /** The best of a few rounds, in milliseconds. */
