@@ -21,10 +21,16 @@ export function banner(config: Config, bound: BoundAddresses): string {
   }
   lines.push(`  DNS   ${bound.dns.map(formatListenAddress).join('  ')}`, `  HTTP  ${bound.http}`, '', '  Try')
   const [first] = bound.dns
-  const domain = config.networks[0]?.cluster.domain ?? 'cluster.local'
-  if (first !== undefined) {
-    lines.push(`    dig @${first.address} -p ${first.port} AAAA kuard.default.svc.${domain}`)
-  }
+  if (first !== undefined) lines.push(`    dig @${first.address} -p ${first.port} ${question(config)}`)
   lines.push(`    curl -g '${bound.http}/v1/services'`, `    curl -gN '${bound.http}/v1/routes/watch'`, '')
   return `${lines.join('\n')}\n`
+}
+
+/** A question that has an answer: the example's Service, or what every cluster zone has. */
+function question({ networks }: Config): string {
+  const cluster = networks[0]?.cluster
+  const domain = cluster?.domain ?? 'cluster.local'
+  return cluster?.source.manifests.endsWith('/examples/kuard') === true
+    ? `AAAA kuard.default.svc.${domain}`
+    : `TXT dns-version.${domain}`
 }
