@@ -33,13 +33,12 @@ export class NameTable {
 
   /** Puts the owner's node at its name, beside those of other owners; true when the owner had none there before. */
   set(owner: number, zone: ServedZone, node: ZoneNode): boolean {
-    const key = foldName(node.name)
-    const present = this.#writer.ownerOf(this.#view, key)
+    const present = this.#writer.setUnlessTaken(this.#view, zone.id, node, owner)
     if (present === null || present === owner) {
-      this.#write(zone, node, owner)
+      this.#zones.touch(zone)
       return present === null
     }
-    const parts = this.#partsOf(key, present)
+    const parts = this.#partsOf(foldName(node.name), present)
     const isNew = !parts.has(owner)
     parts.set(owner, node)
     this.#write(zone, mergeNodes([...parts.values()]), SHARED)

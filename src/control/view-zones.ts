@@ -7,7 +7,7 @@ import type { IndexWriter } from '../index/writer.ts'
 import { type Address, familyOf } from '../ip/address.ts'
 import { addressOfReverseLabels, reverseZoneLabels } from '../ip/arpa.ts'
 import { type Prefix, prefixOf } from '../ip/prefix.ts'
-import { foldName, joinName, labelsOf, type Name, type NameKey, parentKey } from '../wire/name.ts'
+import { foldName, isInZone, joinName, labelsOf, type Name, type NameKey } from '../wire/name.ts'
 import type { Soa, ZoneNode } from '../zone/rrset.ts'
 import type { Zone } from '../zone/zone.ts'
 
@@ -45,6 +45,8 @@ export interface ViewZonesOptions {
 export class ViewZones {
   readonly #options: ViewZonesOptions
   readonly #zones = new Map<NameKey, ServedZone>()
+  /** Octets that apexes have or had, each number once, the largest first. */
+  readonly #lengths: number[] = []
   readonly #dirty = new Set<ServedZone>()
   #unsynced = true
 
@@ -64,11 +66,12 @@ export class ViewZones {
 
   /** The deepest zone that holds the name. */
   find(key: NameKey): ServedZone | null {
-    for (let suffix = key; ; suffix = parentKey(suffix)) {
-      const zone = this.#zones.get(suffix)
-      if (zone !== undefined) return zone
-      if (suffix.length <= 1) return null
+    // A reverse name has 34 suffixes, but apexes have few lengths.
+    for (const length of this.#lengths) {
+      const zone = this.#zones.get(key.slice(-length) as NameKey)
+      if (zone !== undefined && isInZone(key, zone.key)) return zone
     }
+    return null
   }
 
   /** Serves a zone that the cluster fills, for as long as the view exists. */
@@ -156,8 +159,15 @@ export class ViewZones {
       soa: this.#options.soa(apex, 0),
     }
     this.#zones.set(zone.key, zone)
+    this.#noteLength(zone.key.length)
     this.#write(zone)
     return zone
+  }
+
+  #noteLength(length: number): void {
+    if (this.#lengths.includes(length)) return
+    this.#lengths.push(length)
+    this.#lengths.sort((a, b) => b - a)
   }
 
   #remove(zone: ServedZone): void {

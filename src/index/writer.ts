@@ -135,9 +135,21 @@ export class IndexWriter {
    * @throws RangeError when the zone is unknown or the node has more than 85 record sets.
    */
   set(view: number, zoneId: number, node: ZoneNode, owner: number): void {
-    const zone = this.#zones[zoneId]
-    if (zone === undefined || zone.key === null) throw new RangeError(`Cannot set a name: there is no zone ${zoneId}`)
-    this.#put(view, zone, node, owner, 0)
+    this.#put(view, this.#servedZone(zoneId), node, owner, 0)
+  }
+
+  /**
+   * {@link set}, unless the name has a node of another owner: then nothing is done.
+   *
+   * @returns the tag of the node that was there; null: there was none.
+   */
+  setUnlessTaken(view: number, zoneId: number, node: ZoneNode, owner: number): number | null {
+    const zone = this.#servedZone(zoneId)
+    this.#memory.reserve(entryBound(node), zone.id)
+    const place = this.#lookUp(view, node.name)
+    const present = this.#ownerAt(place)
+    if (present === null || present === owner) this.#replace(place, view, zone, node, owner, 0)
+    return present
   }
 
   /** Takes a name's node away; false when it has none. The apex of a zone keeps its SOA. */
@@ -152,9 +164,7 @@ export class IndexWriter {
 
   /** The tag that the name's node was set with; null: there is none. */
   ownerOf(view: number, name: NameKey): number | null {
-    const place = this.#lookUp(view, nameOfKey(name))
-    if (place === 0 || this.#isBare(place)) return null
-    return (this.#memory.words[place + ENTRY.owner] as number) >>> 0
+    return this.#ownerAt(this.#lookUp(view, nameOfKey(name)))
   }
 
   /** The name's node as it is answered, its name folded; null: there is none. */
@@ -179,9 +189,13 @@ export class IndexWriter {
   }
 
   #put(view: number, zone: ZoneState, node: ZoneNode, owner: number, flags: number): void {
+    this.#memory.reserve(entryBound(node), zone.id)
+    this.#replace(this.#lookUp(view, node.name), view, zone, node, owner, flags)
+  }
+
+  /** Puts a node in the place of the entry at `old` (0: none), which was the last to be looked up. */
+  #replace(old: number, view: number, zone: ZoneState, node: ZoneNode, owner: number, flags: number): void {
     const memory = this.#memory
-    memory.reserve(entryBound(node), zone.id)
-    const old = this.#lookUp(view, node.name)
     const oldZone = old === 0 ? null : this.#zoneOf(old)
     if (oldZone !== null && oldZone !== zone && this.#isApex(old)) return
     const { name } = memory.reader
@@ -252,6 +266,16 @@ export class IndexWriter {
     if (old !== 0 && memory.isSame(old, memory.end)) return
     memory.table.setZone(zone.id, ZONE_ROW.record, memory.keep(octets))
     if (old !== 0) memory.discard(old)
+  }
+
+  #servedZone(id: number): ZoneState {
+    const zone = this.#zones[id]
+    if (zone === undefined || zone.key === null) throw new RangeError(`Cannot set a name: there is no zone ${id}`)
+    return zone
+  }
+
+  #ownerAt(place: number): number | null {
+    return place === 0 || this.#isBare(place) ? null : (this.#memory.words[place + ENTRY.owner] as number) >>> 0
   }
 
   #zoneOf(place: number): ZoneState {

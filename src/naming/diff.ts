@@ -24,7 +24,8 @@ export function sameNode(a: OwnedNode, b: OwnedNode): boolean {
   return sameList(a.node.rrsets, b.node.rrsets, sameSet)
 }
 
-function diffByName(before: readonly OwnedNode[], after: readonly OwnedNode[]): NodeChanges {
+function diffByName(before: readonly OwnedNode[], after: OwnedNode[]): NodeChanges {
+  if (before.length === 0) return { set: after, removed: [] }
   const changes: NodeChanges = { set: [], removed: [] }
   const known = new Map(before.map(node => [keyOf(node), node]))
   for (const node of after) {

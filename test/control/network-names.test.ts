@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { parseName } from '#src/wire/name.ts'
+import { foldName, formatName, parseName } from '#src/wire/name.ts'
 import { addressRdata, nameRdata } from '#src/wire/rdata.ts'
 import { TYPE } from '#src/wire/record-type.ts'
 import type { Soa, ZoneNode } from '#src/zone/rrset.ts'
@@ -67,6 +67,23 @@ describe('NetworkNames', () => {
     const { refused } = test.names.setFiles([zone('Cluster.local.'), zone('flycast.'), zone('other.')])
     expect(refused).toEqual(['Cluster.local.', 'flycast.'])
     expect(test.recordsAt('other.')).toEqual(['NS other.'])
+  })
+
+  it('finds the deepest zone that holds a name, at the borders of its labels', () => {
+    const test = make()
+    test.names.setFiles([zone('org.'), zone('example.org.'), zone('b.example.org.')])
+    const apexOf = (name: string): string | null => {
+      const found = test.names.findZone(foldName(parseName(name)))
+      return found === null ? null : formatName(found.apex)
+    }
+    expect(apexOf('a.b.example.org.')).toBe('b.example.org.')
+    expect(apexOf('EXAMPLE.org.')).toBe('example.org.')
+    expect(apexOf('a.example.org.')).toBe('example.org.')
+    expect(apexOf('x\\007example.org.')).toBe('org.')
+    expect(apexOf('org')).toBe('org.')
+    expect(apexOf('.')).toBeNull()
+    test.names.setFiles([zone('org.')])
+    expect(apexOf('a.b.example.org.')).toBe('org.')
   })
 
   it('opens a natural reverse zone for a record that no zone covers and closes it with its last record', async () => {

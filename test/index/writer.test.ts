@@ -113,6 +113,25 @@ describe('IndexWriter.set', () => {
   })
 })
 
+describe('IndexWriter.setUnlessTaken', () => {
+  it('sets a name that is free or of the same owner, and leaves that of another', () => {
+    const { writer, zone } = make()
+    expect(writer.setUnlessTaken(0, zone, node('a.zone', ['A 192.0.2.1']), 0xffff_fffe)).toBeNull()
+    expect(writer.setUnlessTaken(0, zone, node('A.zone', ['A 192.0.2.2']), 0xffff_fffe)).toBe(0xffff_fffe)
+    expect(writer.nodeOf(0, key('a.zone'))).toEqual(node('a.zone', ['A 192.0.2.2']))
+    const { usedBytes } = writer.stats()
+    expect(writer.setUnlessTaken(0, zone, node('a.zone', ['A 192.0.2.3']), 2)).toBe(0xffff_fffe)
+    expect(writer.nodeOf(0, key('a.zone'))).toEqual(node('a.zone', ['A 192.0.2.2']))
+    expect(writer.stats().usedBytes).toBe(usedBytes)
+  })
+
+  it('takes an apex that nobody has set for free', () => {
+    const { writer, zone } = make()
+    expect(writer.setUnlessTaken(0, zone, node('zone', ['NS ns.zone']), 5)).toBeNull()
+    expect(writer.setUnlessTaken(0, zone, node('zone', ['NS ns.zone']), 6)).toBe(5)
+  })
+})
+
 describe('IndexWriter.delete', () => {
   it('says whether there was a node', () => {
     const { writer, zone } = make()
