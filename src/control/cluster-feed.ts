@@ -29,6 +29,8 @@ export class ClusterFeed implements SourceSink {
   /** The source's first state is held back until it is whole, so that it replaces the restored one in one step. */
   #initial: ObjectChange[] | null = []
   #problems: readonly SourceProblem[] = []
+  /** Restored objects of files that do not parse: their last good content, by file. The source knows nothing of them. */
+  readonly #kept = new Map<string, Map<string, ObjectChange>>()
 
   constructor(options: ClusterFeedOptions) {
     this.#options = options
@@ -88,6 +90,7 @@ export class ClusterFeed implements SourceSink {
       for (const change of changes) this.#initial.push(change)
       return
     }
+    for (const change of changes) for (const objects of this.#kept.values()) objects.delete(idOf(change))
     this.#options.network.apply(changes)
     this.#options.lastState.touch()
   }
@@ -108,6 +111,12 @@ export class ClusterFeed implements SourceSink {
 
   problems(list: readonly SourceProblem[]): void {
     this.#problems = list
+    const broken = brokenFiles(list)
+    for (const [file, objects] of this.#kept) {
+      if (broken.has(file)) continue
+      this.#kept.delete(file)
+      if (objects.size > 0) this.apply(Array.from(objects.values(), ({ kind, key }) => ({ kind, key, object: null })))
+    }
   }
 
   #serve(): void {
@@ -116,16 +125,36 @@ export class ClusterFeed implements SourceSink {
     this.#options.onServing()
   }
 
-  /** Deletions of what was restored from disk and is not in the source. */
+  /**
+   * Deletions of what was restored from disk and is not in the source. A file that does not parse keeps its last good
+   * content, and after a restart the restored state is where that is.
+   */
   #missing(changes: readonly ObjectChange[]): ObjectChange[] {
-    const present = new Set(changes.map(change => `${change.kind} ${change.key}`))
+    const present = new Set(changes.map(idOf))
+    const broken = brokenFiles(this.#problems)
     const missing: ObjectChange[] = []
     for (const object of this.#options.network.store.objects()) {
-      const key = keyOf(object)
-      if (!present.has(`${object.kind} ${key}`)) missing.push({ kind: object.kind, key, object: null })
+      const change = { kind: object.kind, key: keyOf(object), object: null }
+      if (present.has(idOf(change))) continue
+      const file = object.origin.slice(0, object.origin.lastIndexOf(':'))
+      if (broken.has(file)) this.#keep(file, change)
+      else missing.push(change)
     }
     return missing
   }
+
+  #keep(file: string, change: ObjectChange): void {
+    const objects = this.#kept.get(file) ?? new Map<string, ObjectChange>()
+    this.#kept.set(file, objects.set(idOf(change), change))
+  }
+}
+
+function brokenFiles(problems: readonly SourceProblem[]): Set<string> {
+  return new Set(problems.filter(problem => problem.code === 'WAY_MANIFEST_PARSE').map(problem => problem.file))
+}
+
+function idOf(change: ObjectChange): string {
+  return `${change.kind} ${change.key}`
 }
 
 function keyOf(object: { kind: ObjectKind; name: string; namespace?: string }): string {

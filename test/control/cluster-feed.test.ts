@@ -107,6 +107,22 @@ describe('ClusterFeed', () => {
     expect([...test.network.published.keys()]).toEqual(['default/late'])
   })
 
+  it('keeps what was restored from a file that does not parse, until the file parses again', async () => {
+    const from = (name: string, origin: string): ReturnType<typeof service> => ({ ...headless(name), origin })
+    const saved = [from('one', '/m/bad.yaml:1'), from('two', '/m/bad.yaml:9'), from('three', '/m/good.yaml:1')]
+    const { test, source, feed } = await make(saved)
+    await feed.restore()
+    await feed.start()
+    source.sink?.problems([{ code: 'WAY_MANIFEST_PARSE', file: '/m/bad.yaml', line: 1, field: null, message: 'bad' }])
+    source.sink?.synced()
+    await test.network.idle()
+    expect([...test.network.published.keys()].sort()).toEqual(['default/one', 'default/two'])
+    source.sink?.apply([put(from('one', '/m/bad.yaml:1'))])
+    source.sink?.problems([])
+    await test.network.idle()
+    expect([...test.network.published.keys()]).toEqual(['default/one'])
+  })
+
   it('keeps the present list of problems', async () => {
     const { source, feed } = await make()
     await feed.start()
