@@ -106,6 +106,11 @@ describe('the main job', () => {
     })
     expect(JSON.stringify(problem)).toContain('kuard.yaml')
     expect(await resolve({ port: server.dnsPort, name: KUARD, type: 'AAAA' })).toEqual(before)
+    await server.end('SIGTERM')
+    const again = await start(args)
+    await until(() => again.logs.some(line => line['event'] === 'manifests_loaded'))
+    await until(async () => JSON.stringify(await getJson(again, '/ready')).includes('"synced":true'))
+    expect(await resolve({ port: again.dnsPort, name: KUARD, type: 'AAAA' })).toEqual(before)
   })
 
   it('answers the same over TCP', async () => {
