@@ -29,6 +29,8 @@ const VALUE_SHIFT = 3
 
 const TIERS = 3
 
+type List = Uint8Array | Uint16Array | Uint32Array
+
 /** Bytes of Maglev tables that are kept. */
 const MAGLEV_BYTES = 64 << 20
 
@@ -52,7 +54,7 @@ export class ChoiceContext {
   readonly options: ChoiceOptions
   words: Int32Array = new Int32Array(0)
   turns: Int32Array = new Int32Array(0)
-  lists: Uint16Array | Uint32Array = new Uint16Array(64)
+  lists: List = new Uint8Array(64)
   #table: LookupTable = LookupTable.empty
   #used = 0
   readonly #maglev = new Map<number, Uint16Array | Uint32Array>()
@@ -123,14 +125,14 @@ export class ChoiceContext {
     return table
   }
 
-  /** Half-width as long as no route has more backends than that: fewer cache lines. */
+  /** As narrow as the largest route allows: fewer cache lines. */
   #append(list: readonly number[], largest: number): number {
     const start = this.#used
     this.#used += list.length
-    const isWide = this.lists instanceof Uint32Array || largest > 0xffff
-    if (this.#used > this.lists.length || isWide !== this.lists instanceof Uint32Array) {
+    const width = Math.max(this.lists.BYTES_PER_ELEMENT, largest > 0xffff ? 4 : largest > 0xff ? 2 : 1)
+    if (this.#used > this.lists.length || width > this.lists.BYTES_PER_ELEMENT) {
       const size = 2 * this.#used
-      const copy = isWide ? new Uint32Array(size) : new Uint16Array(size)
+      const copy = width === 4 ? new Uint32Array(size) : width === 2 ? new Uint16Array(size) : new Uint8Array(size)
       copy.set(this.lists.subarray(0, start))
       this.lists = copy
     }

@@ -2,7 +2,20 @@
 import { parseAddress } from '../ip/address.ts'
 import { hash32 } from './hash.ts'
 import type { Route } from './route.ts'
-import { capacityFor, DELETED, FREE, PAGE_BITS, PAGE_SLOTS, portKey, STRIDE, slotOf, wordAt } from './slots.ts'
+import {
+  capacityFor,
+  DELETED,
+  FREE,
+  hasAddress,
+  isAmbiguous,
+  keyWord,
+  PAGE_BITS,
+  PAGE_SLOTS,
+  STRIDE,
+  slotOf,
+  UpperHalves,
+  wordAt,
+} from './slots.ts'
 
 const GROUPS = 1024
 
@@ -18,26 +31,44 @@ interface Group {
   readonly entries: readonly number[]
 }
 
+/** Pages of slots in one array; what a table has written is never written again, new pages are added behind. */
+export interface PageStore {
+  readonly words: Int32Array
+  /** Pages that are taken. */
+  used: number
+}
+
+const PAGE_WORDS = PAGE_SLOTS * STRIDE
+
 /** A table in the making: pages of an older table are copied before the first write to them. */
 export class TableDraft {
-  readonly pages: Int32Array[]
+  store: PageStore
+  /** By page of the table: its first word in the store. */
+  readonly directory: Int32Array
   readonly entries: Route[]
+  readonly upperHalves: UpperHalves
   size = 0
   /** Slots that are not free, deleted ones included. */
   #used = 0
   #groups: (readonly Group[])[] = Array.from({ length: GROUPS }, () => [])
+  /** Pages that no other table has. */
   readonly #own = new Set<number>()
   readonly #key = new Int32Array(STRIDE)
 
   constructor(capacity: number, from: TableDraft | null = null) {
     if (from === null) {
+      const pages = capacity / PAGE_SLOTS
+      this.store = { words: new Int32Array(2 * pages * PAGE_WORDS), used: pages }
+      this.directory = Int32Array.from({ length: pages }, (_, page) => page * PAGE_WORDS)
       this.entries = []
-      this.pages = Array.from({ length: capacity / PAGE_SLOTS }, () => new Int32Array(PAGE_SLOTS * STRIDE))
-      for (let i = 0; i < this.pages.length; i++) this.#own.add(i)
+      this.upperHalves = new UpperHalves()
+      for (let page = 0; page < pages; page++) this.#own.add(page)
       return
     }
+    this.store = from.store
+    this.directory = from.directory.slice()
     this.entries = from.entries
-    this.pages = [...from.pages]
+    this.upperHalves = from.upperHalves
     this.size = from.size
     this.#used = from.#used
     this.#groups = [...from.#groups]
@@ -45,13 +76,12 @@ export class TableDraft {
 
   /** See `slotOf`. */
   get shift(): number {
-    return 1 + Math.clz32(this.pages.length * PAGE_SLOTS)
+    return 1 + Math.clz32(this.#capacity)
   }
 
   /** A draft that starts as this one, with room for `added` more routes. */
   successor(added: number): TableDraft {
-    const capacity = this.pages.length * PAGE_SLOTS
-    const isTight = 2 * (this.#used + added) > capacity
+    const isTight = 2 * (this.#used + added) > this.#capacity
     const isStale = this.entries.length > 2 * this.size + 1024
     if (!isTight && !isStale) return new TableDraft(0, this)
     const fresh = new TableDraft(capacityFor(this.size + added))
@@ -75,24 +105,24 @@ export class TableDraft {
   #insert(route: Route): number {
     const entry = this.entries.push(route) - 1
     const slot = this.#find(route)
-    const page = this.#writable(slot >>> PAGE_BITS)
-    const at = (slot & (PAGE_SLOTS - 1)) * STRIDE
-    if (page[at + 4] === FREE) {
+    const at = this.#writable(slot)
+    const { words } = this.store
+    if (words[at + 2] === FREE) {
       this.#used++
       this.size++
     }
-    this.#key[5] = entry
-    page.set(this.#key, at)
+    this.#key[3] = entry
+    words.set(this.#key, at)
     return entry
   }
 
   /** A newer entry in the slot stays: it is this Service's own, or another Service has taken the place over. */
   #remove(entry: number): void {
     const slot = this.#find(this.entries[entry] as Route)
-    const at = (slot & (PAGE_SLOTS - 1)) * STRIDE
-    const found = this.pages[slot >>> PAGE_BITS] as Int32Array
-    if (found[at + 4] === FREE || found[at + 5] !== entry) return
-    this.#writable(slot >>> PAGE_BITS)[at + 4] = DELETED
+    const found = this.#wordOf(slot)
+    if (this.store.words[found + 2] === FREE || this.store.words[found + 3] !== entry) return
+    const at = this.#writable(slot)
+    this.store.words[at + 2] = DELETED
     this.size--
   }
 
@@ -100,33 +130,59 @@ export class TableDraft {
   #find(route: Route): number {
     const address = parseAddress(route.address)
     if (address === null) throw new TypeError(`Cannot put a route into the table: "${route.address}" is no address`)
-    const key = this.#key
-    for (let i = 0; i < 4; i++) key[i] = wordAt(address, 4 * i)
-    key[4] = portKey(route.number, route.protocol)
-    const mask = this.pages.length * PAGE_SLOTS - 1
-    const [a0, a1, a2, a3, ports] = key as unknown as [number, number, number, number, number]
-    for (let slot = slotOf(a0, a1, a2, a3, ports, this.shift); ; slot = (slot + 1) & mask) {
-      const page = this.pages[slot >>> PAGE_BITS] as Int32Array
-      const at = (slot & (PAGE_SLOTS - 1)) * STRIDE
-      if (page[at + 4] === FREE) return slot
-      if (
-        page[at + 4] === ports &&
-        page[at + 3] === a3 &&
-        page[at + 2] === a2 &&
-        page[at + 1] === a1 &&
-        page[at] === a0
-      ) {
-        return slot
-      }
+    const a2 = wordAt(address, 8)
+    const a3 = wordAt(address, 12)
+    const upperHalf = this.upperHalves.add(wordAt(address, 0), wordAt(address, 4))
+    const key = keyWord(upperHalf, route.number, route.protocol)
+    this.#key.set([a2, a3, key])
+    const { words } = this.store
+    for (let slot = slotOf(a2, a3, key, this.shift); ; slot = (slot + 1) & (this.#capacity - 1)) {
+      const at = this.#wordOf(slot)
+      if (words[at + 2] === FREE) return slot
+      if (words[at + 2] !== key || words[at + 1] !== a3 || words[at] !== a2) continue
+      if (!isAmbiguous(key) || hasAddress(this.entries[words[at + 3] as number] as Route, address, 0)) return slot
     }
   }
 
-  #writable(index: number): Int32Array {
-    const page = this.pages[index] as Int32Array
-    if (this.#own.has(index)) return page
-    const copy = page.slice()
-    this.pages[index] = copy
-    this.#own.add(index)
-    return copy
+  get #capacity(): number {
+    return this.directory.length * PAGE_SLOTS
+  }
+
+  /** Where the slot is in the store. */
+  #wordOf(slot: number): number {
+    return (this.directory[slot >>> PAGE_BITS] as number) + (slot & (PAGE_SLOTS - 1)) * STRIDE
+  }
+
+  /** Where the slot is, in a page that may be written. */
+  #writable(slot: number): number {
+    const page = slot >>> PAGE_BITS
+    if (!this.#own.has(page)) {
+      if (PAGE_WORDS * (this.store.used + 1) > this.store.words.length) this.#moveToNewStore()
+      else this.#copyPage(page)
+    }
+    return this.#wordOf(slot)
+  }
+
+  #copyPage(page: number): void {
+    const { store, directory } = this
+    const from = directory[page] as number
+    const to = PAGE_WORDS * store.used++
+    store.words.copyWithin(to, from, from + PAGE_WORDS)
+    directory[page] = to
+    this.#own.add(page)
+  }
+
+  /** The store is full: this table's pages alone, and as much room again. */
+  #moveToNewStore(): void {
+    const { directory } = this
+    const before = this.store.words
+    const words = new Int32Array(2 * directory.length * PAGE_WORDS)
+    for (let page = 0; page < directory.length; page++) {
+      const from = directory[page] as number
+      words.set(before.subarray(from, from + PAGE_WORDS), page * PAGE_WORDS)
+      directory[page] = page * PAGE_WORDS
+      this.#own.add(page)
+    }
+    this.store = { words, used: directory.length }
   }
 }

@@ -4,20 +4,32 @@
  * and a change costs the changed Services, not the table.
  *
  * ```
- *   pages ─► page 0    a0 a1 a2 a3 pp ee │ a0 a1 a2 a3 pp ee │ …     1,024 slots of six words: the address, port and
- *            page 1    …                                             protocol (0: free, −1: deleted), the entry
- *                                         open addressing, linear over page borders
+ *   directory ─► store  a2 a3 kk ee │ a2 a3 kk ee │ …  pages of 1,024 slots of four words: the lower half of the
+ *    by page      …                                    address, the key (number of the upper half, port, protocol;
+ *                                                      0: free, −1: deleted), the entry; open addressing, over pages
  *   entries ─► Route, Route, …            by entry number, append-only, shared by all tables of one lineage
  *   groups  ─► 1,024 buckets of (service, its entry numbers)         to find what a Service had before
  * ```
  *
- * A change copies the list of pages and the pages it writes to (24 KB each). An entry number means the same route in
+ * A change copies the directory and the pages it writes to (16 KB each). An entry number means the same route in
  * every table that has the same {@link LookupTable.entries}; when too many of them are of the past, the next table
  * starts a new list. The key is inside the slot because a lookup at a random address is a matter of cache misses.
  */
 import type { Protocol } from '../cluster/objects.ts'
 import type { Route } from './route.ts'
-import { capacityFor, FREE, PAGE_BITS, PAGE_SLOTS, portKey, STRIDE, slotOf, wordAt } from './slots.ts'
+import {
+  capacityFor,
+  FREE,
+  hasAddress,
+  isAmbiguous,
+  keyWord,
+  PAGE_BITS,
+  PAGE_SLOTS,
+  STRIDE,
+  slotOf,
+  type UpperHalves,
+  wordAt,
+} from './slots.ts'
 import { type ServiceRoutes, TableDraft } from './table-draft.ts'
 
 /** {@link LookupTable.lookup} found nothing. */
@@ -31,17 +43,21 @@ export class LookupTable {
   readonly entries: readonly Route[]
   /** How many routes the table has. */
   readonly size: number
-  readonly #pages: readonly Int32Array[]
+  readonly #words: Int32Array
+  readonly #directory: Int32Array
   readonly #mask: number
   readonly #shift: number
+  readonly #upperHalves: UpperHalves
   readonly #draft: TableDraft
 
   private constructor(draft: TableDraft) {
     this.entries = draft.entries
     this.size = draft.size
-    this.#pages = draft.pages
-    this.#mask = draft.pages.length * PAGE_SLOTS - 1
+    this.#words = draft.store.words
+    this.#directory = draft.directory
+    this.#mask = draft.directory.length * PAGE_SLOTS - 1
     this.#shift = draft.shift
+    this.#upperHalves = draft.upperHalves
     this.#draft = draft
   }
 
@@ -51,21 +67,21 @@ export class LookupTable {
    * @param bytes sixteen bytes at `offset`, network order, IPv4 as IPv4-mapped.
    */
   lookup(bytes: Uint8Array, port: number, protocol: Protocol, offset = 0): number {
-    const a0 = wordAt(bytes, offset)
-    const a1 = wordAt(bytes, offset + 4)
+    const upperHalf = this.#upperHalves.find(wordAt(bytes, offset), wordAt(bytes, offset + 4))
+    if (upperHalf < 0) return NO_ENTRY
     const a2 = wordAt(bytes, offset + 8)
     const a3 = wordAt(bytes, offset + 12)
-    const key = portKey(port, protocol)
-    const pages = this.#pages
+    const key = keyWord(upperHalf, port, protocol)
+    const words = this.#words
+    const directory = this.#directory
     const mask = this.#mask
-    for (let slot = slotOf(a0, a1, a2, a3, key, this.#shift); ; slot = (slot + 1) & mask) {
-      const page = pages[slot >>> PAGE_BITS] as Int32Array
-      const at = (slot & (PAGE_SLOTS - 1)) * STRIDE
-      const found = page[at + 4] as number
+    for (let slot = slotOf(a2, a3, key, this.#shift); ; slot = (slot + 1) & mask) {
+      const at = (directory[slot >>> PAGE_BITS] as number) + (slot & (PAGE_SLOTS - 1)) * STRIDE
+      const found = words[at + 2] as number
       if (found === FREE) return NO_ENTRY
-      if (found === key && page[at + 3] === a3 && page[at + 2] === a2 && page[at + 1] === a1 && page[at] === a0) {
-        return page[at + 5] as number
-      }
+      if (found !== key || words[at + 1] !== a3 || words[at] !== a2) continue
+      const entry = words[at + 3] as number
+      if (!isAmbiguous(key) || hasAddress(this.entries[entry] as Route, bytes, offset)) return entry
     }
   }
 

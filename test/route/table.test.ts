@@ -56,6 +56,41 @@ describe('a lookup table', () => {
     expect(table.entries.length).toBeLessThan(2000)
   })
 
+  it('keeps upper halves of addresses apart, also when there are more of them than it has numbers', () => {
+    const upper = (i: number): string => `fd${(i >>> 8).toString(16).padStart(2, '0')}:${(i & 0xff).toString(16)}::1`
+    const count = 17_000
+    const routes = Array.from({ length: count }, (_, i) => route({ service: `ns/${i}`, address: upper(i) }))
+    const table = LookupTable.empty.with(routes.map(each => ({ service: each.service, routes: [each] })))
+    expect(table.size).toBe(count)
+    for (let i = 0; i < count; i += 17) expect(find(table, upper(i), 80, 'TCP')?.service).toBe(`ns/${i}`)
+    expect(find(table, upper(count - 1), 80, 'TCP')?.service).toBe(`ns/${count - 1}`)
+    for (const absent of [upper(count), 'fd00::2', '::1']) expect(find(table, absent, 80, 'TCP')).toBeNull()
+    const last = `ns/${count - 1}`
+    const without = table.with([{ service: last, routes: [] }])
+    expect(find(without, upper(count - 1), 80, 'TCP')).toBeNull()
+    expect(find(without, upper(count - 2), 80, 'TCP')?.service).toBe(`ns/${count - 2}`)
+  })
+
+  it('can be changed in two ways from one table, and each has its own', () => {
+    const base = LookupTable.empty.with([{ service: 'a/a', routes: [route({ service: 'a/a' })] }])
+    let left = base
+    let right = base
+    for (let i = 0; i < 100; i++) {
+      left = left.with([{ service: 'l/l', routes: [route({ service: 'l/l', number: 81 + i })] }])
+      right = right.with([{ service: 'r/r', routes: [route({ service: 'r/r', number: 81 + i })] }])
+    }
+    expect([left, right, base].map(table => find(table, route().address, 180, 'TCP')?.service)).toEqual([
+      'l/l',
+      'r/r',
+      undefined,
+    ])
+    expect([left, right, base].map(table => find(table, route().address, 80, 'TCP')?.service)).toEqual([
+      'a/a',
+      'a/a',
+      'a/a',
+    ])
+  })
+
   const services = Array.from({ length: 40 }, (_, i) => `ns/${i}`)
   const change = fc.record({
     service: fc.nat({ max: services.length - 1 }),
