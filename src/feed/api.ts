@@ -24,18 +24,20 @@ export interface ApiOptions {
 
 /** Bytes of a request body. */
 const BODY_LIMIT = 65_536
+/** How long closing waits for answers in flight: the whole process has two seconds. */
+const CLOSE_MS = 500
 /** Sockets beside the watchers'. */
 const OTHER_CONNECTIONS = 1024
 
 /**
  * The API as a server that does not listen yet. Closing it ends the watches (`hub.close()`), answers what is in flight
- * and closes idle connections; what still hangs a second later is cut off.
+ * and closes idle connections; what still hangs half a second later is cut off.
  */
 export function buildApi(backend: ApiBackend, hub: RouteHub, options: ApiOptions): FastifyInstance {
   const app = makeServer(options)
   app.server.maxConnections = hub.maxWatchers + OTHER_CONNECTIONS
   app.addHook('preClose', async () => {
-    setTimeout(() => app.server.closeAllConnections(), 1000).unref()
+    setTimeout(() => app.server.closeAllConnections(), CLOSE_MS).unref()
     await hub.close()
   })
   const guard = makeGuard({ token: options.token, address: options.listen.address })
@@ -61,7 +63,7 @@ function makeServer(options: ApiOptions): FastifyInstance {
     requestTimeout: 15_000,
     connectionTimeout: 60_000,
     keepAliveTimeout: 30_000,
-    http: { headersTimeout: 10_000 },
+    http: { headersTimeout: 10_000, connectionsCheckingInterval: 5000 },
     return503OnClosing: false,
     routerOptions: { maxParamLength: 1024 },
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: false } },

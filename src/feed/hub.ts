@@ -215,7 +215,7 @@ export class RouteHub {
   }
 
   /** Sends every watcher its last sync and ends it; those that have not taken it after `deadlineMs` are cut off. */
-  async close(deadlineMs = 1000): Promise<void> {
+  async close(deadlineMs = 500): Promise<void> {
     if (this.#closing !== null) return await this.#closing.promise
     const closing = Promise.withResolvers<void>()
     this.#closing = closing

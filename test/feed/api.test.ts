@@ -408,3 +408,18 @@ describe('the route table of a server that has just started', () => {
     expect((await send(use.server, { path: '/v1/routes' })).status).toBe(200)
   })
 })
+
+describe('closing', () => {
+  it('does not wait for a reader that stands still', async () => {
+    const server = await startServer()
+    server.world.publishAll(
+      Array.from({ length: 2000 }, (_, i) => ({ network: 'default', name: `s${i}`, backends: 100 })),
+    )
+    const stuck = new RawConnection(server.port).send('GET /v1/routes HTTP/1.1\r\nhost: localhost\r\n\r\n')
+    await stuck.until(/"routes":/)
+    stuck.socket.pause()
+    // Without the cut it would wait for the 60 s of the connection, longer than a test may take.
+    await expect(server.close()).resolves.toBeUndefined()
+    stuck.socket.destroy()
+  })
+})
