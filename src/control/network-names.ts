@@ -37,6 +37,13 @@ export interface NetworkNamesOptions {
   now(): number
 }
 
+/** An owner that is no Service: what it has published, and how to make it again under other naming rules. */
+interface SmallOwner {
+  readonly owner: number
+  readonly nodes: readonly OwnedNode[]
+  make(context: NamingContext): readonly OwnedNode[]
+}
+
 const FILE_OWNER = 1
 const ZONE_OWNER = 2
 const FIRST_OWNER = 16
@@ -45,9 +52,10 @@ const FIRST_OWNER = 16
 export class NetworkNames {
   readonly #zones: ViewZones
   readonly #table: NameTable
-  readonly #namespaces = new Map<string, { object: Namespace | null; services: number }>()
+  /** `members`: the Services, and the Pods that have names. */
+  readonly #namespaces = new Map<string, { object: Namespace | null; members: number }>()
   /** What the small owners (zone, namespaces, apps, pods) have published, by a key of their own. */
-  readonly #small = new Map<string, { owner: number; nodes: readonly OwnedNode[] }>()
+  readonly #small = new Map<string, SmallOwner>()
   readonly #files = new Map<NameKey, Zone>()
   #context: NamingContext
   #cluster: ServedZone
@@ -99,30 +107,34 @@ export class NetworkNames {
     for (const gone of removed) this.#remove(owner, gone.role, gone.key)
   }
 
-  /** A Service came (1) or went (-1): its namespace exists while it has a Service, with or without an object. */
+  /** A Service came (1) or went (-1): its namespace exists while it has one, with or without an object. */
   countService(key: ObjectKey, difference: 1 | -1): void {
     const name = key.slice(0, key.indexOf('/'))
-    const namespace = this.#namespaces.get(name) ?? { object: null, services: 0 }
-    namespace.services += difference
+    const namespace = this.#namespaces.get(name) ?? { object: null, members: 0 }
+    namespace.members += difference
     this.#namespaces.set(name, namespace)
-    if (namespace.services <= 1) this.#publishNamespace(name)
+    if (namespace.members <= 1) this.#publishNamespace(name)
   }
 
   /** A Namespace object as it is now; null when there is none. */
   setNamespace(name: string, object: Namespace | null): void {
-    const services = this.#namespaces.get(name)?.services ?? 0
-    this.#namespaces.set(name, { object, services })
+    const members = this.#namespaces.get(name)?.members ?? 0
+    this.#namespaces.set(name, { object, members })
     this.#publishNamespace(name)
   }
 
   /** The addresses of `<app>.flycast`; none: the name goes. */
   setApp(app: string, addresses: readonly Address[]): void {
-    this.#setSmall(`app ${app}`, addresses.length === 0 ? [] : appNodes(this.#context, app, addresses))
+    this.#setSmall(`app ${app}`, context => appNodes(context, app, addresses))
   }
 
-  /** A Pod as it is now; null when it is gone. */
+  /** A Pod as it is now; null when it is gone. A Pod that has names keeps its namespace alive, as a Service does. */
   setPod(key: ObjectKey, pod: Pod | null): void {
-    this.#setSmall(`pod ${key}`, pod === null || !this.publishesPods ? [] : podNodes(this.#context, pod))
+    const owner = `pod ${key}`
+    const had = this.#small.has(owner)
+    this.#setSmall(owner, context => (pod === null ? [] : podNodes(context, pod)))
+    const has = this.#small.has(owner)
+    if (had !== has) this.countService(key, has ? 1 : -1)
   }
 
   /**
@@ -156,10 +168,14 @@ export class NetworkNames {
     return { refused, moved }
   }
 
-  /** Before everything is published again: reverse records are counted anew in the zones where they land. */
+  /**
+   * Before the caller publishes every Service again: reverse records are counted anew in the zones where they land.
+   * What is not a Service's is published again here.
+   */
   beginRepublish(): void {
     for (const zone of this.#zones.zones()) zone.records = 0
     this.#recount = true
+    for (const [key, { make }] of [...this.#small]) this.#setSmall(key, make)
   }
 
   /** After everything was published again. */
@@ -169,12 +185,10 @@ export class NetworkNames {
     this.commit()
   }
 
-  /** New naming rules (TTL, server addresses). The Services are published again by the caller. */
+  /** New naming rules (TTL, server addresses). They hold for what is published from now on: publish everything again. */
   setContext(context: NamingContext): void {
     this.#context = context
     this.#zones.rewrite()
-    this.#setZoneNodes()
-    for (const name of this.#namespaces.keys()) this.#publishNamespace(name)
   }
 
   /** Until then every name of the cluster's zones answers SERVFAIL (law 5). */
@@ -188,28 +202,29 @@ export class NetworkNames {
   }
 
   #setZoneNodes(): void {
-    this.#setSmall('zone', [...clusterZoneNodes(this.#context), ...flycastZoneNodes(this.#context)], ZONE_OWNER)
+    this.#setSmall('zone', context => [...clusterZoneNodes(context), ...flycastZoneNodes(context)], ZONE_OWNER)
   }
 
   #publishNamespace(name: string): void {
     const namespace = this.#namespaces.get(name)
     if (namespace === undefined) return
-    if (namespace.object === null && namespace.services === 0) {
+    if (namespace.object === null && namespace.members === 0) {
       this.#namespaces.delete(name)
-      this.#setSmall(`namespace ${name}`, [])
+      this.#setSmall(`namespace ${name}`, () => [])
       return
     }
-    const object = namespace.object ?? { kind: 'Namespace', name, app: null, origin: '' }
-    this.#setSmall(`namespace ${name}`, namespaceNodes(this.#context, object))
+    const object: Namespace = namespace.object ?? { kind: 'Namespace', name, app: null, origin: '' }
+    this.#setSmall(`namespace ${name}`, context => namespaceNodes(context, object))
   }
 
-  #setSmall(key: string, nodes: readonly OwnedNode[], tag?: number): void {
+  #setSmall(key: string, make: SmallOwner['make'], tag?: number): void {
     const before = this.#small.get(key) ?? { owner: tag ?? this.#nextOwner++, nodes: [] }
+    const nodes = make(this.#context)
     const { set, removed } = diffNodes(before.nodes, nodes)
-    for (const node of set) this.#set(before.owner, node)
+    for (const node of this.#recount ? nodes : set) this.#set(before.owner, node)
     for (const gone of removed) this.#remove(before.owner, gone.role, gone.key)
     if (nodes.length === 0) this.#small.delete(key)
-    else this.#small.set(key, { owner: before.owner, nodes })
+    else this.#small.set(key, { owner: before.owner, nodes, make })
   }
 
   #set(owner: number, { role, node }: OwnedNode): void {

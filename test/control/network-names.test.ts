@@ -4,7 +4,7 @@ import { addressRdata, nameRdata } from '#src/wire/rdata.ts'
 import { TYPE } from '#src/wire/record-type.ts'
 import type { Soa, ZoneNode } from '#src/zone/rrset.ts'
 import type { Zone } from '#src/zone/zone.ts'
-import { address, service, servicePort, slice, slicePort } from '../naming/builders.ts'
+import { address, pod, service, servicePort, slice, slicePort } from '../naming/builders.ts'
 import { makeNetwork, type TestNetwork } from './cluster.ts'
 
 const open: TestNetwork[] = []
@@ -47,6 +47,12 @@ function apexes(test: TestNetwork): string[] {
 const web = service({ ports: [servicePort('http', 80)], clusterIPs: [address('10.96.0.9')] })
 const endpoints = slice('web-1', ['10.1.2.3'], [slicePort('http', 80)])
 const POD = '3.2.1.10.in-addr.arpa.'
+const APP_POINTER = '7.0.0.0.0.0.0.0.0.0.0.0.1.0.0.0.0.0.0.0.8.c.8.4.0.0.0.0.a.a.d.f.ip6.arpa.'
+
+/** The TTLs of all record sets at a name. */
+function ttlsAt(test: TestNetwork, name: string): number[] | undefined {
+  return test.writer.nodeOf(0, foldName(parseName(name)))?.rrsets.map(set => set.ttl)
+}
 
 describe('NetworkNames', () => {
   it('serves a zone file beside the cluster, and takes it away again', () => {
@@ -149,5 +155,40 @@ describe('NetworkNames', () => {
     await test.network.republish()
     const node = test.writer.nodeOf(0, '\x03web\x07default\x03svc\x07cluster\x05local\0' as never)
     expect(node?.rrsets.map(set => set.ttl)).toEqual([77, 77])
+  })
+
+  it('gives the names of apps, Pods and the zone itself another TTL with another context', async () => {
+    const test = make({ pods: 'verified' })
+    const object = pod({ addresses: [address('10.1.2.3')] })
+    await test.apply({ kind: 'Pod', key: object.key, object })
+    test.names.setApp('shop', [address('fdaa:0:48c8:0:1::7')])
+    const names = ['shop.flycast.', APP_POINTER, '10-1-2-3.default.pod.cluster.local.', 'cluster.local.', 'flycast.']
+    expect(names.map(name => ttlsAt(test, name))).toEqual(names.map(() => [5]))
+    test.names.setContext({ ...test.names.context, ttl: 77 })
+    await test.network.republish()
+    expect(names.map(name => ttlsAt(test, name))).toEqual(names.map(() => [77]))
+  })
+
+  it('keeps the pointer of an app when a zone file below its reverse zone comes and goes', async () => {
+    const test = make()
+    test.names.setApp('shop', [address('fdaa:0:48c8:0:1::7')])
+    const before = apexes(test)
+    for (const files of [[zone(APP_POINTER.slice(4))], []]) {
+      expect(test.names.setFiles(files).moved).toBe(true)
+      await test.network.republish()
+      expect(test.recordsAt(APP_POINTER)).toEqual(['PTR shop.flycast.'])
+    }
+    expect(apexes(test)).toEqual(before)
+  })
+
+  it('has the names above a Pod for as long as the Pod has a name', async () => {
+    const test = make({ pods: 'verified' })
+    const object = pod({ key: 'jobs/web-0', namespace: 'jobs', addresses: [address('10.1.2.3')] })
+    await test.apply({ kind: 'Pod', key: object.key, object })
+    expect(test.recordsAt('10-1-2-3.jobs.pod.cluster.local.')).toEqual(['A 10.1.2.3'])
+    expect(test.recordsAt('jobs.pod.cluster.local.')).toEqual([])
+    const ended = pod({ key: 'jobs/web-0', namespace: 'jobs', phase: 'Succeeded', addresses: [address('10.1.2.3')] })
+    await test.apply({ kind: 'Pod', key: object.key, object: ended })
+    expect(test.recordsAt('jobs.pod.cluster.local.')).toBeNull()
   })
 })
