@@ -27,14 +27,16 @@
  * moves by the same distance. An entry refers to nothing outside of itself but its zone's number: it can be copied.
  *
  * The writer appends an entry and then stores its place; so a reader meets the old or the new entry, never half of one.
+ * Memory that entries have left is used again when every reader has taken a generation that is later than their going
+ * (control word `taken`): readers take generations between two queries, so none of them is with an old entry then.
  */
 
-/** One generation of the index. A later one replaces an earlier one as a whole. */
+/** One generation of the index. A later one replaces an earlier one as a whole; it may have the same memory. */
 export interface IndexBuffers {
   readonly generation: number
   /** Header, zone table and slots. */
   readonly slots: SharedArrayBuffer
-  /** Entries and zone records. Two generations may share it. */
+  /** Entries and zone records. */
   readonly arena: SharedArrayBuffer
 }
 
@@ -46,10 +48,17 @@ export const CONTROL = {
   stop: 1,
   /** One of {@link STATE}. */
   state: 2,
+  /** How many readers in other threads there are. */
+  readers: 3,
+  /** First of the words in which readers say, each in its own, which generation of the index they have taken. */
+  taken: 16,
 } as const
 
+/** Readers that the control block has words for. With more of them, memory of the index is not used again in place. */
+export const MAX_READERS = 240
+
 /** Size of the control block. */
-export const CONTROL_BYTES = 64
+export const CONTROL_BYTES = 1024
 
 /** Values of the state word. */
 export const STATE = {
@@ -119,15 +128,21 @@ export const ZONE_RECORD = {
   bytes: 0,
   /** Octets of the apex name. */
   apexLength: 1,
+  /** {@link NO_VIEW}: this is no entry. */
+  view: 2,
+  zone: 3,
   /** min(TTL of the SOA, its minimum): RFC 2308 section 3. */
-  negativeTtl: 2,
-  soaTtl: 3,
+  negativeTtl: 4,
+  soaTtl: 5,
   /** The SOA's last field: TTL of records that are made for a query. */
-  minimum: 4,
+  minimum: 6,
   /** Where in the SOA the pointers that end MNAME (low half) and RNAME (high half) stand; 0: spelled out. */
-  pointers: 5,
-  soa: 6,
+  pointers: 7,
+  soa: 8,
 } as const
+
+/** In the place of an entry's view. */
+export const NO_VIEW = -1
 
 /** Offsets in the SOA RR: after its owner (a pointer) come type, class, TTL, length. */
 export const SOA_TTL_AT = 6

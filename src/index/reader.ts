@@ -6,7 +6,7 @@
  * Loads are plain: `Atomics.load` is a call in optimised code, five of them for a query that misses. Nothing needs more.
  * The writer stores a place with `Atomics.store`, after the block that it leads to; here every address in the block is
  * computed from the place, and processors keep the order of loads that depend on each other. An aligned word is never
- * torn. And no address of a block is read before its place was seen, so no older value of it can be at hand.
+ * torn. And a block is not overwritten before this reader has taken a generation that is later, between two queries.
  */
 import { foldWord, NameHash } from './hash.ts'
 import {
@@ -15,6 +15,7 @@ import {
   FREE,
   HEADER,
   type IndexBuffers,
+  MAX_READERS,
   ROW_ADDITIONAL,
   ROW_GLUE,
   ZONE_RECORD,
@@ -33,21 +34,27 @@ export class IndexReader {
   /** Number of the generation that is read. */
   generation = 0
   readonly #control: Int32Array
+  readonly #number: number
   #words: Int32Array
   #slots: Int32Array
   #mask = 0
   #firstSlot = 0
 
-  /** @param control the control block (layout: `CONTROL`), for the state word. */
-  constructor(buffers: IndexBuffers, control: SharedArrayBuffer) {
+  /**
+   * @param control the control block (layout: `CONTROL`).
+   * @param number this reader's number among those in other threads than the writer's (control word `readers`), for
+   * acknowledging generations; −1: it reads in the writer's thread, or the writer has no control block.
+   */
+  constructor(buffers: IndexBuffers, control: SharedArrayBuffer, number = -1) {
     this.#control = new Int32Array(control)
+    this.#number = number
     this.#slots = new Int32Array(buffers.slots)
     this.#words = new Int32Array(buffers.arena)
     this.arena = new DataView(buffers.arena)
     this.adopt(buffers)
   }
 
-  /** Takes another generation; call it between two queries. */
+  /** Takes another generation. Only between two queries: what was read of the one before may be overwritten now. */
   adopt(buffers: IndexBuffers): void {
     const slots = new Int32Array(buffers.slots)
     this.generation = buffers.generation
@@ -57,6 +64,9 @@ export class IndexReader {
     this.#mask = slots[HEADER.mask] as number
     this.#firstSlot = HEADER.words + (slots[HEADER.zones] as number) * ZONE_ROW.words
     this.name.setKeys(slots.subarray(HEADER.keys, HEADER.keys + 4))
+    if (this.#number >= 0 && this.#number < MAX_READERS) {
+      Atomics.store(this.#control, CONTROL.taken + this.#number, buffers.generation)
+    }
   }
 
   /** The state word of the control block. */

@@ -52,6 +52,16 @@ export class SlotTable {
     return probes
   }
 
+  /** Whether the entry at `place` is one of those that the table has. */
+  has(hash: number, place: number): boolean {
+    const words = this.#words
+    for (let slot = hash & this.#mask; ; slot = (slot + 1) & this.#mask) {
+      const found = words[this.#first + 2 * slot + 1] as number
+      if (found === place) return true
+      if (found === FREE) return false
+    }
+  }
+
   /** Puts an entry in the place of the one at `old`, which the table has. */
   replace(hash: number, old: number, place: number): void {
     Atomics.store(this.#words, this.#first + 2 * this.#slotOf(hash, old) + 1, place)

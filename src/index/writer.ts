@@ -1,7 +1,6 @@
 /**
  * The writing side of the name index: one object, in the control thread. Every change is one entry appended and one
- * slot stored. When the arena is full or holds more garbage than answers, or the slots are half taken, a fresh
- * generation is made and handed over; readers stay with the old one, which no longer changes, until they take it.
+ * slot stored; how memory is found for it, see memory.ts.
  */
 import { foldName, foldOctet, type Name, type NameKey, nameOfKey } from '../wire/name.ts'
 import type { ZoneNode } from '../zone/rrset.ts'
@@ -17,7 +16,12 @@ export interface IndexWriterOptions {
   readonly seed: number
   /** Called, inside of the call that brought it about, when a fresh generation replaces the present one. */
   readonly onGeneration: (buffers: IndexBuffers) => void
-  /** Least size of the arena; 128 MiB. Pages that are never written cost no memory, only address space. */
+  /**
+   * The control block. With it, memory that entries have left is used again when every reader has acknowledged; without
+   * it, and with readers that have no number, only a fresh arena takes the place of one that is used up.
+   */
+  readonly control?: SharedArrayBuffer
+  /** Least size of the arena; 512 MiB. Pages that are never written cost no memory, only address space. */
   readonly initialArenaBytes?: number
   /** Least number of slots, a power of two; 65,536. */
   readonly initialSlots?: number
@@ -74,7 +78,8 @@ export class IndexWriter {
   constructor(options: IndexWriterOptions) {
     this.#memory = new IndexMemory({
       seed: options.seed,
-      arenaBytes: options.initialArenaBytes ?? 1 << 27,
+      control: options.control ?? null,
+      arenaBytes: options.initialArenaBytes ?? 1 << 29,
       slots: options.initialSlots ?? 1 << 16,
       onGeneration: options.onGeneration,
     })
@@ -260,7 +265,7 @@ export class IndexWriter {
   /** Writes the zone's record, when it says something new. */
   #putRecord(zone: ZoneState, spec: ZoneSpec): void {
     const memory = this.#memory
-    const octets = encodeZoneRecord(spec, this.#record)
+    const octets = encodeZoneRecord(spec, zone.id, this.#record)
     memory.words.set(this.#recordWords.subarray(0, (octets + 3) >> 2), memory.end)
     const old = memory.table.zone(zone.id, ZONE_ROW.record)
     if (old !== 0 && memory.isSame(old, memory.end)) return

@@ -2,7 +2,7 @@
 import { foldName, isInZone, type Name, type NameKey } from '../wire/name.ts'
 import { TYPE } from '../wire/record-type.ts'
 import type { Soa } from '../zone/rrset.ts'
-import { SOA_TTL_AT, ZONE, ZONE_RECORD } from './layout.ts'
+import { NO_VIEW, SOA_TTL_AT, ZONE, ZONE_RECORD } from './layout.ts'
 
 /** A zone as it is served. */
 export interface ZoneSpec {
@@ -22,7 +22,7 @@ const POINTER = 0xc000
 export const ZONE_RECORD_BOUND: number = 4 * ZONE_RECORD.soa + RR_OCTETS + 2 * 256 + FIXED_RDATA
 
 /** Writes records into a buffer of {@link ZONE_RECORD_BOUND} octets; the serial is left 0, it stands in the zone table. */
-export function encodeZoneRecord(spec: ZoneSpec, out: Uint8Array): number {
+export function encodeZoneRecord(spec: ZoneSpec, zone: number, out: Uint8Array): number {
   const { soa, apex } = spec
   const view = new DataView(out.buffer, out.byteOffset)
   const words = new Int32Array(out.buffer, out.byteOffset)
@@ -40,6 +40,8 @@ export function encodeZoneRecord(spec: ZoneSpec, out: Uint8Array): number {
   })
   words[ZONE_RECORD.bytes] = end
   words[ZONE_RECORD.apexLength] = apex.length
+  words[ZONE_RECORD.view] = NO_VIEW
+  words[ZONE_RECORD.zone] = zone
   words[ZONE_RECORD.negativeTtl] = Math.min(soa.ttl, soa.minimum)
   words[ZONE_RECORD.soaTtl] = soa.ttl
   words[ZONE_RECORD.minimum] = soa.minimum

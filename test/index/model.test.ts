@@ -1,6 +1,7 @@
 /** The index against a Map, over random changes and through fresh generations. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { CONTROL_BYTES } from '#src/index/layout.ts'
 import { IndexWriter } from '#src/index/writer.ts'
 import { foldName, type Name, type NameKey, nameOfKey, parseName } from '#src/wire/name.ts'
 import type { AdditionalRecord, ZoneNode } from '#src/zone/rrset.ts'
@@ -27,13 +28,20 @@ const change: fc.Arbitrary<Change> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('serial'), view, serial: fc.nat() }) },
 )
 
+interface Made {
+  readonly writer: IndexWriter
+  readonly zones: number[]
+  readonly generations: () => number
+}
+
 /** Small enough that a hundred changes need several generations. */
-function makeWriter(seed: number): { writer: IndexWriter; zones: number[]; generations: () => number } {
+function makeWriter(seed: number, control?: SharedArrayBuffer): Made {
   let generations = 0
   const onGeneration = (): void => {
     generations++
   }
-  const writer = new IndexWriter({ seed, initialArenaBytes: 4096, initialSlots: 8, onGeneration })
+  const options = control === undefined ? {} : { control }
+  const writer = new IndexWriter({ seed, initialArenaBytes: 4096, initialSlots: 8, onGeneration, ...options })
   const zones = Array.from({ length: VIEWS }, (_, i) => defineZone(writer, i, 1))
   return { writer, zones, generations: () => generations }
 }
@@ -91,11 +99,14 @@ describe('decode ∘ encode', () => {
 })
 
 describe('any sequence of changes', () => {
-  it('leaves what a Map would have', () => {
+  it.each([
+    ['with fresh arenas only', undefined],
+    ['with memory that is used again', new SharedArrayBuffer(CONTROL_BYTES)],
+  ])('leaves what a Map would have: %s', (_, control) => {
     let most = 0
     fc.assert(
       fc.property(fc.integer(), fc.array(change, { minLength: 20, maxLength: 120 }), (seed, changes) => {
-        const { writer, zones, generations } = makeWriter(seed)
+        const { writer, zones, generations } = makeWriter(seed, control)
         const model = new Map<string, Entry>()
         for (const one of changes) {
           if (one.kind === 'serial') {

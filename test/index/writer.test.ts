@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import type { IndexBuffers } from '#src/index/layout.ts'
-import { IndexWriter } from '#src/index/writer.ts'
+import { CONTROL, CONTROL_BYTES, type IndexBuffers } from '#src/index/layout.ts'
+import { IndexReader } from '#src/index/reader.ts'
+import { IndexWriter, type IndexWriterOptions } from '#src/index/writer.ts'
 import { foldName, type NameKey, parseName } from '#src/wire/name.ts'
 import type { NodeKind, ZoneNode } from '#src/zone/rrset.ts'
 import { makeRrsets, soaOf } from '#support/answering.ts'
@@ -13,7 +14,7 @@ interface Made {
   readonly generations: IndexBuffers[]
 }
 
-function make(options: { initialArenaBytes?: number; initialSlots?: number } = {}): Made {
+function make(options: Partial<IndexWriterOptions> = {}): Made {
   const generations: IndexBuffers[] = []
   const writer = new IndexWriter({
     seed: 3,
@@ -261,6 +262,55 @@ describe('generations', () => {
       expect(garbageBytes).toBeLessThan(usedBytes / 2 + arenaBytes / 16 + 512)
     }
     expect(writer.stats().arenaBytes).toBe(1 << 14)
+  })
+
+  it('with a control block the arena stays, and what is taken stays near what is live', () => {
+    const control = new SharedArrayBuffer(CONTROL_BYTES)
+    const { writer, zone } = make({ control, initialArenaBytes: 1 << 17, initialSlots: 1 << 12 })
+    const { arena } = writer.buffers
+    const put = (i: number): void => writer.set(0, zone, node(`n${(i * 7919) % 1000}.zone`, ['TXT some-text']), i)
+    for (let i = 0; i < 1000; i++) put(i)
+    const { usedBytes } = writer.stats()
+    for (let i = 0; i < 30_000; i++) {
+      put(i * i)
+      expect(writer.stats().usedBytes).toBeLessThan(1.9 * usedBytes)
+    }
+    expect(writer.buffers.arena).toBe(arena)
+    expect(writer.stats().names).toBe(1001)
+  })
+
+  it('memory is used again only when all readers have taken a later generation', () => {
+    const control = new SharedArrayBuffer(CONTROL_BYTES)
+    const words = new Int32Array(control)
+    words[CONTROL.readers] = 2
+    const { writer, zone, generations } = make({ control, initialArenaBytes: 1 << 16 })
+    const readers = [0, 1].map(number => new IndexReader(writer.buffers, control, number))
+    const churn = (): void => {
+      for (let i = 0; i < 2000; i++) writer.set(0, zone, node('a.zone', ['TXT some-text']), i)
+    }
+    expect(words.subarray(CONTROL.taken, CONTROL.taken + 2)).toEqual(Int32Array.of(1, 1))
+    const { arena } = writer.buffers
+    churn()
+    expect(writer.buffers.arena).not.toBe(arena)
+    readers[0]?.adopt(writer.buffers)
+    expect(words[CONTROL.taken]).toBe(generations.at(-1)?.generation)
+    const second = writer.buffers.arena
+    churn()
+    expect(writer.buffers.arena).not.toBe(second)
+    words.fill(0x7fff_ffff, CONTROL.taken, CONTROL.taken + 2)
+    const third = writer.buffers.arena
+    churn()
+    expect(writer.buffers.arena).toBe(third)
+  })
+
+  it('more readers than the control block has words for are never overtaken', () => {
+    const control = new SharedArrayBuffer(CONTROL_BYTES)
+    new Int32Array(control)[CONTROL.readers] = 1000
+    const { writer, zone } = make({ control, initialArenaBytes: 1 << 14 })
+    const { arena } = writer.buffers
+    for (let i = 0; i < 2000; i++) writer.set(0, zone, node('a.zone', ['TXT some-text']), i)
+    expect(writer.buffers.arena).not.toBe(arena)
+    expect(() => new IndexReader(writer.buffers, control, 999)).not.toThrow()
   })
 
   it('an entry of many kilobytes is copied whole', () => {

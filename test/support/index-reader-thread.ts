@@ -12,6 +12,8 @@ import { NAMES, versionFault } from './versions.ts'
 export interface ReaderSetup {
   readonly index: IndexBuffers
   readonly control: SharedArrayBuffer
+  /** The reader's number, for its acknowledgements. */
+  readonly number: number
 }
 
 /** What it says at the end. */
@@ -22,9 +24,9 @@ export interface ReaderReport {
   readonly faults: readonly string[]
 }
 
-const { index, control } = workerData as ReaderSetup
+const { index, control, number } = workerData as ReaderSetup
 const words = new Int32Array(control)
-const reader = new IndexReader(index, control)
+const reader = new IndexReader(index, control, number)
 const counters = new Counters(allocateCounters(1), 0)
 const responder = new Responder(reader, counters, { udpLimit: 4096, nsid: null, chaos: null })
 const queries = NAMES.map(name => makeQuery(name, 'AAAA', { udpSize: 4096 }))
