@@ -74,6 +74,8 @@ const PORT_ATTEMPTS = 20
  * @throws WaypostError `WAY_LISTEN` with address, port and reason; nothing is left open then.
  */
 export async function startDataPlane(options: DataPlaneOptions): Promise<DataPlane> {
+  // From here on the threads may have what `options.index` leads to: its memory waits for their acknowledgements.
+  Atomics.store(new Int32Array(options.control), CONTROL.readers, options.workers + 1)
   const calls = options.transport === 'portable' ? null : await loadSystemCalls()
   if (calls === null && options.transport === 'batched') {
     const need = 'it needs Linux on x86-64 or arm64 and the package koffi; the portable one runs everywhere'
@@ -131,6 +133,7 @@ class Plane implements DataPlane {
     this.#control = new Int32Array(control)
     this.#counters = counters
     this.#state = { index, views: packViews(views), responder }
+    Atomics.store(this.#control, CONTROL.readers, roles.length)
     this.#workers = roles.map(
       (role, block) =>
         new SupervisedWorker({

@@ -30,7 +30,7 @@ export class WorkerContext implements AnswerContext {
     this.#control = new Int32Array(control)
     this.counters = new Counters(counters, block)
     this.views = new ViewTable(state.views)
-    this.#reader = new IndexReader(state.index, control)
+    this.#reader = new IndexReader(state.index, control, block)
     this.#responder = new Responder(this.#reader, this.counters, state.responder)
     const { promise, resolve } = Promise.withResolvers<number>()
     this.stopped = promise
