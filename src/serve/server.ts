@@ -99,7 +99,11 @@ class Assembly {
     this.#log = log
     this.#allocator = allocator
     this.#undo = undo
-    this.#writer = new IndexWriter({ seed: indexSeed(), onGeneration: buffers => this.#plane?.publish(buffers) })
+    this.#writer = new IndexWriter({
+      seed: indexSeed(),
+      control: this.#words,
+      onGeneration: buffers => this.#plane?.publish(buffers),
+    })
     this.#hub = new RouteHub({
       epoch: Date.now().toString(36),
       networks: config.networks.map(network => network.name),
@@ -127,6 +131,8 @@ class Assembly {
     Atomics.store(new Int32Array(this.#words), CONTROL.state, STATE.serving)
     const plane = await this.#startPlane()
     this.#plane = plane
+    // A generation that came while the threads started had nobody to go to.
+    plane.publish(this.#writer.buffers)
     this.#undo.push(() => plane.stop(STOP_DEADLINE))
     const http = await this.#startApi()
     this.#log.info(
