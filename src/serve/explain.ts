@@ -18,6 +18,7 @@ import {
   parseName,
 } from '../wire/name.ts'
 import { TYPE, typeName, typeNumber } from '../wire/record-type.ts'
+import { type AppClaims, otherLines } from './explain-names.ts'
 
 /** Answers a question exactly as a DNS thread does; gives the response code and each record as a line of text. */
 export type Ask = (
@@ -32,6 +33,9 @@ export interface ExplainerOptions {
   /** Sources by prefix, as the DNS threads see them; any order. */
   readonly sources: readonly { readonly prefix: Prefix; readonly view: number }[]
   readonly ask: Ask
+  readonly apps: AppClaims
+  /** The path of the zone file with this apex. */
+  fileOf(apex: NameKey): string | null
 }
 
 /** See the top of the file. */
@@ -56,8 +60,11 @@ export class Explainer {
     if (entry === null) return { lines: [...lines, 'The answer is REFUSED.'] }
     const key = foldName(question)
     const zone = entry.names.findZone(key)
-    lines.push(zoneLine(key, zone))
-    if (zone !== null) lines.push(...this.#objectLines(entry, zone, key, types))
+    lines.push(this.#zoneLine(key, zone))
+    if (zone !== null) {
+      lines.push(...this.#objectLines(entry, zone, key, types))
+      lines.push(...otherLines(entry, zone, key, this.#options.apps))
+    }
     for (const asked of types) lines.push(...this.#answerLines(entry.view, question, asked))
     return { lines }
   }
@@ -116,6 +123,13 @@ export class Explainer {
     return [...owners]
   }
 
+  #zoneLine(key: NameKey, zone: ServedZone | null): string {
+    if (zone === null) return 'No zone that is served here holds the name, so it is REFUSED.'
+    const place = `The name ${key === zone.key ? 'is the apex of' : 'lies in'} zone ${formatName(zone.apex)}`
+    if (zone.file !== null) return `${place}, which comes from the zone file ${this.#options.fileOf(zone.key)}.`
+    return `${place}, ${zone.role === 'reverse' ? 'filled with the addresses of the cluster' : 'made from the cluster'}.`
+  }
+
   #answerLines(view: number, name: Name, type: number): string[] {
     const { rcode, records } = this.#options.ask(view, name, type)
     const asked = `${formatName(name)} ${typeName(type)}`
@@ -138,16 +152,6 @@ function parseType(text: string): number {
   if (type === null)
     throw new WaypostError('WAY_HTTP_BODY', `Cannot parse type "${text}": use a mnemonic such as AAAA, or TYPE65`)
   return type
-}
-
-function zoneLine(key: NameKey, zone: ServedZone | null): string {
-  if (zone === null) return 'No zone that is served here holds the name, so it is REFUSED.'
-  const apex = formatName(zone.apex)
-  if (zone.file !== null) return `The name lies in zone ${apex}, which comes from a zone file.`
-  const filled = zone.role === 'reverse' ? 'filled with the addresses of the cluster' : 'made from the cluster'
-  return key === zone.key
-    ? `The name is the apex of zone ${apex}, ${filled}.`
-    : `The name lies in zone ${apex}, ${filled}.`
 }
 
 function zoneRole(zone: ServedZone): 'cluster' | 'flycast' | 'reverse' {

@@ -22,10 +22,12 @@ import { createMetrics } from '../observe/registry.ts'
 import type { ZoneFigures } from '../observe/sources.ts'
 import { Allocator } from '../pool/allocator.ts'
 import { VERSION } from '../version.ts'
+import { foldName } from '../wire/name.ts'
 import { makeAsk } from './ask.ts'
 import { Backend } from './backend.ts'
 import type { BoundAddresses } from './banner.ts'
 import { Explainer } from './explain.ts'
+import { appClaims } from './explain-names.ts'
 import { figuresOf } from './figures.ts'
 
 /** A server that runs. */
@@ -252,7 +254,13 @@ class Assembly {
   async #startApi(): Promise<string> {
     const { http, networks } = this.#config
     const ask = makeAsk(() => this.#writer.buffers, this.#words, responderOf(this.#config))
-    const explainer = new Explainer({ networks: this.#control.networks, sources: viewsOf(networks), ask })
+    const explainer = new Explainer({
+      networks: this.#control.networks,
+      sources: viewsOf(networks),
+      ask,
+      apps: appClaims(this.#allocator),
+      fileOf: apex => this.#loadedZones.find(({ zone }) => foldName(zone.apex) === apex)?.file ?? null,
+    })
     const backend = new Backend({
       control: this.#control,
       allocator: this.#allocator,

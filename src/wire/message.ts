@@ -1,7 +1,8 @@
 /** Reads DNS messages (RFC 1035 section 4) where speed does not matter: `waypost explain`, tests. */
 import { MAX_NAME, type Name } from './name.ts'
+import { TYPE } from './record-type.ts'
 
-/** One resource record; RDATA as it stands in the message. */
+/** One resource record; names in its RDATA are whole, also where the message has pointers (RFC 3597 section 4). */
 export interface MessageRecord {
   readonly name: Name
   readonly type: number
@@ -49,7 +50,7 @@ export function readMessage(bytes: Uint8Array): Message {
       type: view.getUint16(next),
       class: view.getUint16(next + 2),
       ttl: view.getUint32(next + 4),
-      rdata: bytes.subarray(next + 10, end),
+      rdata: wholeRdata(bytes, view.getUint16(next), next + 10, end),
     }
   }
   const records = (count: number): MessageRecord[] => Array.from({ length: count }, record)
@@ -65,6 +66,30 @@ export function readMessage(bytes: Uint8Array): Message {
   const additional = records(view.getUint16(10))
   const flags = view.getUint16(2)
   return { id: view.getUint16(0), flags, rcode: flags & 15, question, answers, authority, additional }
+}
+
+/** Types whose RDATA may hold pointers (RFC 3597 section 4): octets before their names, and how many names there are. */
+const COMPRESSIBLE: ReadonlyMap<number, readonly [number, number]> = new Map([
+  [TYPE.NS, [0, 1]],
+  [TYPE.CNAME, [0, 1]],
+  [TYPE.PTR, [0, 1]],
+  [TYPE.MX, [2, 1]],
+  [TYPE.SOA, [0, 2]],
+])
+
+function wholeRdata(bytes: Uint8Array, type: number, start: number, end: number): Uint8Array {
+  const [before, names] = COMPRESSIBLE.get(type) ?? [0, 0]
+  if (names === 0) return bytes.subarray(start, end)
+  const parts = [bytes.subarray(start, start + before)]
+  let offset = start + before
+  for (let i = 0; i < names; i++) {
+    const { name, next } = readName(bytes, offset)
+    parts.push(name)
+    offset = next
+  }
+  if (offset > end) throw new MessageError('Cannot read message: a name reaches beyond its RDATA')
+  parts.push(bytes.subarray(offset, end))
+  return Uint8Array.from(parts.flatMap(part => [...part]))
 }
 
 /**

@@ -71,6 +71,23 @@ describe('readMessage', () => {
     )
   })
 
+  it('puts the names in RDATA together that the message has as pointers', () => {
+    const record = (type: number, rdata: readonly number[]): number[] => {
+      return [0xc0, 12, ...u16(type), ...u16(1), ...u16(0), ...u16(5), ...u16(rdata.length), ...rdata]
+    }
+    const header = [...u16(7), ...u16(0), ...u16(1), ...u16(1), ...u16(0), ...u16(0)]
+    const rdataOf = (type: number, rdata: readonly number[]): Uint8Array | undefined => {
+      const message = Uint8Array.of(...header, 1, 0x61, 0, ...u16(28), ...u16(1), ...record(type, rdata))
+      return readMessage(message).answers[0]?.rdata
+    }
+    const timers = new Array<number>(20).fill(9)
+    expect(rdataOf(15, [0, 10, 1, 0x6d, 0xc0, 12])).toEqual(Uint8Array.of(0, 10, 1, 0x6d, 1, 0x61, 0))
+    expect(rdataOf(6, [1, 0x6e, 0xc0, 12, 0xc0, 12, ...timers])).toEqual(
+      Uint8Array.of(1, 0x6e, 1, 0x61, 0, 1, 0x61, 0, ...timers),
+    )
+    expect(() => rdataOf(2, [1, 0x6e])).toThrow(MessageError)
+  })
+
   it('has no question when there is none', () => {
     expect(readMessage(new Uint8Array(12)).question).toBeNull()
   })
