@@ -108,15 +108,27 @@ describe('waypost explain', () => {
     const { status, out } = await runFake(['explain', 'kuard', 'AAAA', '--from', '::1', '--http', api.listen])
     expect({ status, out }).toEqual({ status: 0, out: 'First\nSecond\n' })
   })
+
+  it.each([[['kuard', 'BOGUS']], [['a..b']], [['kuard', '--from', 'nowhere']]])(
+    'is a usage error with %j',
+    async args => {
+      const { status, error } = await runFake(['explain', ...args])
+      expect(status).toBe(2)
+      expect(error).toMatch(/^waypost: Cannot .* \(WAY_USAGE\)\n$/)
+    },
+  )
 })
 
 describe('a command that talks to a server', () => {
   it("passes the server's refusal on", async () => {
     api = await startFakeApi({
-      '/v1/explain?name=a..b': [400, { code: 'WAY_HTTP_BODY', message: 'Cannot parse name "a..b"' }],
+      '/v1/addresses?network=red': [404, { code: 'WAY_NETWORK_UNKNOWN', message: 'No network is called "red"' }],
     })
-    const { status, error } = await runFake(['explain', 'a..b', '--http', api.listen])
-    expect({ status, error }).toEqual({ status: 1, error: 'waypost: Cannot parse name "a..b" (WAY_HTTP_BODY)\n' })
+    const { status, error } = await runFake(['addresses', '--network', 'red', '--http', api.listen])
+    expect({ status, error }).toEqual({
+      status: 1,
+      error: 'waypost: No network is called "red" (WAY_NETWORK_UNKNOWN)\n',
+    })
   })
 
   it('says so when something else answers', async () => {

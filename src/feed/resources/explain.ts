@@ -21,7 +21,7 @@ export function explainEndpoints(backend: ApiBackend): Endpoint[] {
           isRequired: true,
         },
         type: {
-          description: 'The record type; without it, all.',
+          description: 'The record type; without it, AAAA and A.',
           schema: { type: 'string', minLength: 1, maxLength: 32 },
         },
         from: {
