@@ -29,6 +29,7 @@ import type { BoundAddresses } from './banner.ts'
 import { Explainer } from './explain.ts'
 import { appClaims } from './explain-names.ts'
 import { figuresOf } from './figures.ts'
+import { MemoryKeeper } from './memory.ts'
 
 /** A server that runs. */
 export interface RunningServer {
@@ -51,6 +52,8 @@ export interface ReplaceableParts {
 
 /** Milliseconds that the DNS threads get to answer what is in flight. */
 const STOP_DEADLINE = 1500
+/** Seconds of a reconcile step behind which memory is given back: many Services changed at once. */
+const BULK_STEP = 0.1
 
 /**
  * Starts everything; resolves when the sockets are bound.
@@ -83,6 +86,7 @@ class Assembly {
   readonly #zoneFiles: ZoneFiles | null
   readonly #metrics: ReturnType<typeof createMetrics>
   readonly #failure = Promise.withResolvers<unknown>()
+  readonly #memory = new MemoryKeeper()
   #isReady = false
   #plane: DataPlane | null = null
   #loadedZones: readonly LoadedZone[] = []
@@ -173,7 +177,10 @@ class Assembly {
       log: this.#log,
       makeSource: this.#makeSource,
       onPublish: changes => this.#hub.publish(changes),
-      onReconciled: seconds => this.#metrics.observeReconcile(seconds),
+      onReconciled: seconds => {
+        this.#metrics.observeReconcile(seconds)
+        if (seconds > BULK_STEP) this.#noteBulk()
+      },
       onState: () => this.#noteState(),
       onError: error => this.#log.error({ event: 'internal_error', error: String(error) }, 'A step failed'),
     })
@@ -231,9 +238,16 @@ class Assembly {
       if (feed.serving) this.#health.met(`network ${settings.name}`)
     }
     if (this.#control.serving) this.#hub.open()
-    if (this.#isReady || !this.#health.readiness().ready) return
-    this.#isReady = true
-    this.#log.info({ event: 'ready' }, 'Ready')
+    if (!this.#isReady && this.#health.readiness().ready) {
+      this.#isReady = true
+      this.#log.info({ event: 'ready' }, 'Ready')
+    }
+    this.#noteBulk()
+  }
+
+  /** Nothing holds the start up, so memory waits for it. */
+  #noteBulk(): void {
+    if (this.#isReady) this.#memory.afterBulk()
   }
 
   async #startPlane(): Promise<DataPlane> {
@@ -283,6 +297,7 @@ class Assembly {
 
   async #stop(): Promise<void> {
     this.#health.unmet('stopping', 'The server is stopping')
+    this.#memory.stop()
     await this.#hub.close()
     await Promise.all([this.#api?.close(), this.#plane?.stop(STOP_DEADLINE)])
     await this.#zoneFiles?.stop()
