@@ -72,6 +72,13 @@ export class Backend implements ApiBackend {
     const { allocator, control } = this.#options
     const owner: OwnerRef = { kind: 'App', name: app }
     const created = allocator.addressesOf(network, owner).length === 0
+    if (created && control.find(network)?.feed.serving !== true) {
+      // The addresses that Services name are not known yet, and an app would keep one of them for good.
+      throw new WaypostError(
+        'WAY_NOT_READY',
+        `Cannot give app "${app}" an address: network "${network}" has no state yet`,
+      )
+    }
     const [result] = allocator.claim([{ network, owner, explicit: [], place: true, created: null }])
     if (result === undefined || !result.ok) {
       throw new WaypostError(result?.code ?? 'WAY_LEDGER_WRITE', result?.message ?? 'The claim could not be made')

@@ -7,7 +7,7 @@ import type { Config, NetworkConfig } from '../config.ts'
 import { Control, indexSeed, type NamingSettings } from '../control/control.ts'
 import { type LoadedZone, ZoneFiles } from '../control/zone-files.ts'
 import type { ZoneProblem } from '../control/zone-folder.ts'
-import { isWildcard, type ListenAddress, listenBytes } from '../dns/listen.ts'
+import { isWildcard, type ListenAddress, listenBytes, listenError } from '../dns/listen.ts'
 import { type DataPlane, startDataPlane } from '../dns/plane.ts'
 import type { ResponderOptions } from '../dns/responder.ts'
 import type { ViewPrefix } from '../dns/views.ts'
@@ -285,7 +285,9 @@ class Assembly {
     const api = buildApi(backend, this.#hub, { token: http.token, listen: http.listen, logger: this.#log })
     this.#api = api
     this.#undo.push(() => api.close())
-    return await api.listen({ host: http.listen.address, port: http.listen.port })
+    return await api.listen({ host: http.listen.address, port: http.listen.port }).catch(error => {
+      throw listenError(http.listen, 'TCP', String((error as NodeJS.ErrnoException).code))
+    })
   }
 
   async #reconfigure(config: Config): Promise<void> {

@@ -86,6 +86,11 @@ describe('a start that cannot work', () => {
     expect(status).toBe(1)
     expectSentence(stderr, 'WAY_LISTEN')
     expect(stderr).toContain(String(first.dnsPort))
+    const http = first.api.replace('http://', '')
+    const second = failedStart(...folder().args, '--http', http)
+    expect(second.status).toBe(1)
+    expectSentence(second.stderr, 'WAY_LISTEN')
+    expect(second.stderr).toContain(`Cannot listen on ${http} (TCP)`)
   })
 
   it.each([
@@ -98,6 +103,29 @@ describe('a start that cannot work', () => {
     const { status, stderr } = failedStart(...folder().args, ...flags)
     expect(status).toBe(2)
     expectSentence(stderr, 'WAY_USAGE')
+  })
+})
+
+describe('a start without any state', () => {
+  it('answers SERVFAIL, gives no app an address and says why, until the manifests are there', async () => {
+    const { manifests, args } = folder()
+    rmSync(manifests, { recursive: true })
+    const server = await start(args, true)
+    for (const name of ['web.default.svc.cluster.local', 'cluster.local', 'shop.flycast']) {
+      expect((await ask({ port: server.dnsPort, name, type: 'AAAA' })).rcode).toBe(2)
+    }
+    const headers = { 'content-type': 'application/json' }
+    const post = (): Promise<Response> =>
+      fetch(`${server.api}/v1/addresses`, { method: 'POST', headers, body: '{"app":"shop"}' })
+    for (const refused of [await post(), await fetch(`${server.api}/v1/routes`), await fetch(`${server.api}/ready`)]) {
+      expect(refused.status).toBe(503)
+      expect(await refused.json()).toMatchObject({ code: 'WAY_NOT_READY' })
+    }
+    mkdirSync(manifests)
+    addService(manifests, 'web')
+    await until(async () => (await fetch(`${server.api}/ready`)).status === 200, 10_000)
+    expect((await post()).status).toBe(201)
+    expect(await resolve({ port: server.dnsPort, name: 'shop.flycast', type: 'AAAA' })).toHaveLength(1)
   })
 })
 

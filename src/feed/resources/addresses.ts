@@ -51,7 +51,7 @@ function allocation(backend: ApiBackend): Endpoint {
       409: error('The name belongs to another owner.'),
       413: error('The body is larger than 64 KiB.'),
       415: error('The body is not application/json.'),
-      503: error('The pool is exhausted, or the claim could not be written: nothing was promised.'),
+      503: error('Not ready yet, the pool is exhausted, or the claim could not be written: nothing was promised.'),
     },
     isWrite: true,
     handle: async (request, reply) => {
