@@ -211,10 +211,12 @@ function turn(entry: number, context: ChoiceContext, first: number, end: number)
 function lessLoaded(entry: number, context: ChoiceContext, members: number, first: number, end: number): number {
   const { load, random } = context.options
   const size = end - first
-  const one = (random() * size) | 0
+  const drawn = random() * size
+  const one = drawn | 0
   const member = memberAt(context, members, first + one)
   if (load === null || size === 1) return member
-  const two = (random() * (size - 1)) | 0
+  // What one draw leaves behind the point is uniform too, and has bits to spare.
+  const two = ((drawn - one) * (size - 1)) | 0
   const other = memberAt(context, members, first + (two < one ? two : two + 1))
   return load(entry, other) < load(entry, member) ? other : member
 }

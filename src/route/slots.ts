@@ -21,18 +21,20 @@ const OTHERS = 16_382
  * lies across two cache lines. Append-only, shared by all tables of a lineage.
  */
 export class UpperHalves {
-  /** Open addressing, three words a place: upper half, number + 1 (0: free). */
-  #places = new Int32Array(3 * 16)
+  /** Open addressing, four words a place: upper half, number + 1 (0: free), nothing. */
+  #places = new Int32Array(4 * 16)
+  #mask = 15
   #count = 0
 
   /** The number, or −1 when no route has this upper half. */
   find(a0: number, a1: number): number {
     const places = this.#places
-    const mask = places.length / 3 - 1
+    const mask = this.#mask
     for (let place = placeOf(a0, a1) & mask; ; place = (place + 1) & mask) {
-      const found = places[3 * place + 2] as number
+      const at = place << 2
+      const found = places[at + 2] as number
       if (found === 0) return this.#count > OTHERS ? OTHERS : -1
-      if (places[3 * place] === a0 && places[3 * place + 1] === a1) return found - 1
+      if (places[at] === a0 && places[at + 1] === a1) return found - 1
     }
   }
 
@@ -44,23 +46,22 @@ export class UpperHalves {
       this.#count = OTHERS + 1
       return OTHERS
     }
-    if (6 * (this.#count + 1) > this.#places.length) this.#grow()
+    if (2 * (this.#count + 1) > this.#mask) this.#grow()
     this.#put(a0, a1, ++this.#count)
     return this.#count - 1
   }
 
   #put(a0: number, a1: number, number: number): void {
-    const places = this.#places
-    const mask = places.length / 3 - 1
-    let place = placeOf(a0, a1) & mask
-    while (places[3 * place + 2] !== 0) place = (place + 1) & mask
-    places.set([a0, a1, number], 3 * place)
+    let place = placeOf(a0, a1) & this.#mask
+    while (this.#places[4 * place + 2] !== 0) place = (place + 1) & this.#mask
+    this.#places.set([a0, a1, number], 4 * place)
   }
 
   #grow(): void {
     const before = this.#places
     this.#places = new Int32Array(2 * before.length)
-    for (let at = 0; at < before.length; at += 3) {
+    this.#mask = 2 * this.#mask + 1
+    for (let at = 0; at < before.length; at += 4) {
       const [a0, a1, number] = before.subarray(at, at + 3) as unknown as [number, number, number]
       if (number !== 0) this.#put(a0, a1, number)
     }
