@@ -1,5 +1,6 @@
 /** A DNS response as text, in the manner of dig, and as JSON. */
 import type { Packet } from 'dns2'
+import { formatRdata } from '../wire/rdata-text.ts'
 import { RCODE, TYPE, typeName } from '../wire/record-type.ts'
 import type { Reply } from './dns-client.ts'
 
@@ -97,18 +98,12 @@ function dataText(record: Resource): string {
     case TYPE.SOA:
       return [absolute(record.primary), absolute(record.admin), ...soaNumbers(record)].join(' ')
     default:
-      return unknownData(record.data)
+      return formatRdata(record.type, Buffer.isBuffer(record.data) ? record.data : Buffer.alloc(0))
   }
 }
 
 function soaNumbers({ serial, refresh, retry, expiration, minimum }: Resource): unknown[] {
   return [serial, refresh, retry, expiration, minimum]
-}
-
-/** RFC 3597 section 5. */
-function unknownData(data: unknown): string {
-  const octets = Buffer.isBuffer(data) ? data : Buffer.alloc(0)
-  return `\\# ${octets.length}${octets.length > 0 ? ` ${octets.toString('hex')}` : ''}`
 }
 
 function quote(text: unknown): string {

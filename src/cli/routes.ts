@@ -1,9 +1,13 @@
 /** `waypost routes`: the route table, once or as it changes. */
 import type { Command } from 'commander'
 import { formatListen } from '../config/values.ts'
+import { WaypostError } from '../errors.ts'
 import { apiUrl, DEFAULT_API, fieldsOf, getJson, itemsOf } from './api-client.ts'
 import type { Io } from './io.ts'
 import { formatTable } from './table.ts'
+
+/** `namespace/name`, whether or not there is such a Service. */
+const SERVICE_KEY = /^[^/\s]+\/[^/\s]+$/
 
 interface RoutesOptions {
   readonly http: string
@@ -30,6 +34,13 @@ export function addRoutes(program: Command, io: Io): void {
     .option('--json', 'print JSON, as GET /v1/routes answers it')
     .action(async (options: RoutesOptions) => {
       const url = apiUrl(options.http)
+      const wrong = options.service?.find(text => !SERVICE_KEY.test(text))
+      if (wrong !== undefined) {
+        throw new WaypostError(
+          'WAY_USAGE',
+          `Cannot use --service "${wrong}": it must be a namespace, a slash and a name`,
+        )
+      }
       if (options.watch) await watchRoutes(url, options, io)
       else await printRoutes(url, options, io)
     })

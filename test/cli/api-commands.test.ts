@@ -102,6 +102,14 @@ describe('waypost routes', () => {
   })
 })
 
+describe('waypost routes with a Service that can be none', () => {
+  it.each(['kuard', '/kuard', 'default/', 'a/b/c', 'default/ku ard'])('is a usage error: %j', async service => {
+    const { status, error } = await runFake(['routes', '--service', service])
+    expect(status).toBe(2)
+    expect(error).toContain(`Cannot use --service "${service}"`)
+  })
+})
+
 describe('waypost explain', () => {
   it('prints the lines', async () => {
     api = await startFakeApi({ '/v1/explain?name=kuard&type=AAAA&from=%3A%3A1': [200, { lines: ['First', 'Second'] }] })

@@ -67,6 +67,8 @@ describe('waypost query', () => {
       record(TYPE.TXT, Uint8Array.of(2, 0x61, 0x22, 1, 0x5c)),
       record(TYPE.SOA, Uint8Array.of(...target, ...target, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0, 5)),
       record(TYPE.CAA, Uint8Array.of(0, 5, ...Buffer.from('issuex'))),
+      record(TYPE.HINFO, Uint8Array.of(7, ...Buffer.from('RFC8482'), 0)),
+      record(TYPE.DNAME, target),
       record(65280, Uint8Array.of(1, 2)),
       record(65281, new Uint8Array()),
     ]
@@ -80,6 +82,8 @@ describe('waypost query', () => {
       'TXT "a\\"" "\\\\"',
       'SOA b.example. b.example. 1 2 3 4 5',
       'CAA 0 issue "x"',
+      'HINFO "RFC8482" ""',
+      'DNAME b.example.',
       'TYPE65280 \\# 2 0102',
       'TYPE65281 \\# 0',
     ])
