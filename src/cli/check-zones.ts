@@ -1,10 +1,15 @@
 /** The zone files, read once. */
 import type { Surroundings } from '../config.ts'
 import { ZoneFiles } from '../control/zone-files.ts'
+import { refusedZones } from '../control/zone-folder.ts'
 import type { Finding, Report } from './finding.ts'
 
-/** Reads every zone file of the folder as the server would. */
-export async function checkZones(directory: string, surroundings: Surroundings): Promise<Report> {
+/** Reads every zone file of the folder as the server would; the networks fill the zones of their domains themselves. */
+export async function checkZones(
+  directory: string,
+  domains: readonly string[],
+  surroundings: Surroundings,
+): Promise<Report> {
   if (!surroundings.isFolder(directory)) {
     const message = 'there is no such folder of zone files'
     return {
@@ -16,7 +21,8 @@ export async function checkZones(directory: string, surroundings: Surroundings):
   const logger = { debug: silent, info: silent, warn: silent, error: silent }
   const files = new ZoneFiles({ directory, logger, onChange: silent, onProblems: silent })
   await files.reload()
-  const findings: Finding[] = files.problems.map(problem => ({
+  const filled = [...domains, 'flycast'].map(domain => domain.replace(/\.?$/, '.'))
+  const findings: Finding[] = [...files.problems, ...refusedZones(files.zones, filled)].map(problem => ({
     ...problem,
     line: problem.line === 0 ? null : problem.line,
   }))

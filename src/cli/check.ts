@@ -39,7 +39,8 @@ async function checkAll(file: string | null, flags: Flags, io: Io): Promise<read
     const config = loadConfig({ file, flags, surroundings })
     const names = config.networks.map(network => network.name).join(', ')
     const reports: Report[] = [{ found: `configuration: ${file ?? 'flags alone'}, networks: ${names}`, findings: [] }]
-    if (config.dns.zones !== null) reports.push(await checkZones(config.dns.zones, surroundings))
+    const domains = config.networks.map(network => network.cluster.domain)
+    if (config.dns.zones !== null) reports.push(await checkZones(config.dns.zones, domains, surroundings))
     for (const network of config.networks) reports.push(await checkManifests(network, surroundings))
     return reports
   } catch (error) {

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import type { ErrorCode } from '../errors.ts'
+import { formatName, type Name } from '../wire/name.ts'
 import type { ZoneResult } from '../zone/build.ts'
 import type { ZoneFault } from '../zone/fault.ts'
 import { loadZone, originOfFile, ZONE_FILE_SUFFIX } from '../zone/load.ts'
@@ -14,6 +15,19 @@ export interface ZoneProblem {
   /** 0 when it is about the whole file. */
   readonly line: number
   readonly message: string
+}
+
+/** What is said of files whose apex is among `apexes` (lower case or as written, with the final dot). */
+export function refusedZones(
+  zones: readonly { readonly file: string; readonly zone: { readonly apex: Name } }[],
+  apexes: readonly string[],
+): ZoneProblem[] {
+  const taken = new Set(apexes.map(apex => apex.toLowerCase()))
+  return zones.flatMap(({ file, zone }) => {
+    const apex = formatName(zone.apex)
+    const message = `Zone ${apex} is not served from its file, because the cluster itself fills it`
+    return taken.has(apex.toLowerCase()) ? [{ code: 'WAY_NAME_TAKEN' as const, file, line: 0, message }] : []
+  })
 }
 
 /** What a path looked like when it was read: its stamp changes with its content, and is '' when there is no file. */

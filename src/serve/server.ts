@@ -6,7 +6,7 @@ import type { Source } from '../cluster/source.ts'
 import type { Config, NetworkConfig } from '../config.ts'
 import { Control, indexSeed, type NamingSettings } from '../control/control.ts'
 import { type LoadedZone, ZoneFiles } from '../control/zone-files.ts'
-import type { ZoneProblem } from '../control/zone-folder.ts'
+import { refusedZones, type ZoneProblem } from '../control/zone-folder.ts'
 import { isWildcard, type ListenAddress, listenBytes, listenError } from '../dns/listen.ts'
 import { type DataPlane, startDataPlane } from '../dns/plane.ts'
 import type { ResponderOptions } from '../dns/responder.ts'
@@ -91,6 +91,8 @@ class Assembly {
   #plane: DataPlane | null = null
   #loadedZones: readonly LoadedZone[] = []
   #zoneProblems: readonly ZoneProblem[] = []
+  /** Files of zones that the cluster itself fills. */
+  #refusedZones: readonly ZoneProblem[] = []
   #api: Awaited<ReturnType<typeof buildApi>> | null = null
 
   constructor(
@@ -119,7 +121,10 @@ class Assembly {
     })
     this.#control = this.#makeControl()
     this.#zoneFiles = config.dns.zones === null ? null : this.#makeZoneFiles(config.dns.zones)
-    const zones = (): ZoneFigures => ({ loaded: this.#loadedZones.length, faulty: this.#zoneProblems.length })
+    const zones = (): ZoneFigures => {
+      const refused = this.#refusedZones.length
+      return { loaded: this.#loadedZones.length - refused, faulty: this.#zoneProblems.length + refused }
+    }
     const parts = { allocator, writer: this.#writer, hub: this.#hub, zones }
     const build = { version: VERSION, node: process.version }
     this.#metrics = createMetrics(
@@ -199,11 +204,9 @@ class Assembly {
       onChange: async zones => {
         this.#loadedZones = zones
         const refused = await this.#control.setZoneFiles(zones.map(loaded => loaded.zone))
-        for (const apex of refused) {
-          this.#log.error(
-            { event: 'zone_refused', zone: apex, code: 'WAY_NAME_TAKEN' },
-            `Zone ${apex} is not served from its file, because the cluster itself fills it`,
-          )
+        this.#refusedZones = refusedZones(zones, refused)
+        for (const problem of this.#refusedZones) {
+          this.#log.error({ event: 'zone_refused', ...problem }, problem.message)
         }
       },
       onProblems: list => {
@@ -229,7 +232,7 @@ class Assembly {
         problems: feed.problemList,
       }))
     }
-    health.detail('zones', () => ({ problems: this.#zoneProblems }))
+    health.detail('zones', () => ({ problems: [...this.#zoneProblems, ...this.#refusedZones] }))
   }
 
   /** Called whenever something about readiness changed; says once that the server is ready. */

@@ -51,6 +51,16 @@ describe('waypost check', () => {
     )
   })
 
+  it('reports the file of a zone that the cluster itself fills', async () => {
+    const files = { 'zones/Cluster.Local.zone': ZONE, 'zones/example.org.zone': ZONE }
+    const { status, error, folder } = await check(files, '--manifests', 'm', '--zones', 'zones')
+    expect(status).toBe(1)
+    expect(error).toMatch(
+      /^waypost: \S+\/zones\/Cluster\.Local\.zone: Zone Cluster\.Local\. is not .*\(WAY_NAME_TAKEN\)\n$/,
+    )
+    expect(error).toContain(folder)
+  })
+
   it('prints every fault with its file and line and ends with 1', async () => {
     const files = {
       'm/a.yaml': `${SERVICE('a', 'fdaa::1')}---\n${SERVICE('b', 'fdaa::1')}`,
