@@ -1,5 +1,6 @@
 /** The running server: every part, started in order. */
 import { networkInterfaces } from 'node:os'
+import { setTimeout } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { ManifestSource } from '../cluster/manifests.ts'
 import type { Source } from '../cluster/source.ts'
@@ -52,6 +53,8 @@ export interface ReplaceableParts {
 
 /** Milliseconds that the DNS threads get to answer what is in flight. */
 const STOP_DEADLINE = 1500
+/** Of these, so long the API goes on; it needs up to a second to close. */
+const NOT_READY_TIME = 500
 /** Seconds of a reconcile step behind which memory is given back: many Services changed at once. */
 const BULK_STEP = 0.1
 
@@ -304,7 +307,10 @@ class Assembly {
     this.#health.unmet('stopping', 'The server is stopping')
     this.#memory.stop()
     await this.#hub.close()
-    await Promise.all([this.#api?.close(), this.#plane?.stop(STOP_DEADLINE)])
+    const planeStopped = this.#plane?.stop(STOP_DEADLINE)
+    // While DNS answers what is in flight, /ready says why no more should come.
+    await Promise.race([planeStopped, setTimeout(NOT_READY_TIME, undefined, { ref: false })])
+    await Promise.all([this.#api?.close(), planeStopped])
     await this.#zoneFiles?.stop()
     await this.#control.stop()
     this.#allocator.close()
