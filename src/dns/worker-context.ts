@@ -1,6 +1,6 @@
 /** What a thread of the data plane knows: the answering parts, and what the control thread tells them. */
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
-import { CONTROL } from '../index/layout.ts'
+import { CONTROL, type IndexBuffers } from '../index/layout.ts'
 import { IndexReader } from '../index/reader.ts'
 import { Counters, DROP } from './counters.ts'
 import type { FromWorker, ToWorker, WorkerSetup } from './messages.ts'
@@ -22,6 +22,7 @@ export class WorkerContext implements AnswerContext {
   readonly #control: Int32Array
   readonly #stop: (deadlineMs: number) => void
   #seenGeneration = -1
+  #indexBytes: number
   #faults = 0
   #faultReportedAt = Number.NEGATIVE_INFINITY
 
@@ -31,6 +32,7 @@ export class WorkerContext implements AnswerContext {
     this.counters = new Counters(counters, block)
     this.views = new ViewTable(state.views)
     this.#reader = new IndexReader(state.index, control, block)
+    this.#indexBytes = bytesOf(state.index)
     this.#responder = new Responder(this.#reader, this.counters, state.responder)
     const { promise, resolve } = Promise.withResolvers<number>()
     this.stopped = promise
@@ -80,8 +82,23 @@ export class WorkerContext implements AnswerContext {
       return
     }
     const { index, views, responder } = message.state
-    if (index !== undefined) this.#reader.adopt(index)
+    if (index !== undefined) this.#adopt(index)
     if (views !== undefined) this.views.adopt(views)
     if (responder !== undefined) this.#responder.configure(responder)
   }
+
+  /**
+   * Most generations have the memory of the one before. When one has not, the old memory has to be let go of here: a
+   * thread that allocates next to nothing never collects. Nothing has grown old, so half a millisecond does it.
+   */
+  #adopt(index: IndexBuffers): void {
+    this.#reader.adopt(index)
+    if (bytesOf(index) === this.#indexBytes) return
+    this.#indexBytes = bytesOf(index)
+    globalThis.gc?.({ type: 'minor', execution: 'sync' })
+  }
+}
+
+function bytesOf({ slots, arena }: IndexBuffers): number {
+  return slots.byteLength + arena.byteLength
 }

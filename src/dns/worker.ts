@@ -29,6 +29,7 @@ async function serve(setup: WorkerSetup, port: MessagePort): Promise<void> {
     const service = await serviceOf(setup.role, context)
     await service.open()
     context.tell({ type: 'listening' })
+    forgetStart()
     await service.run()
   } catch (error) {
     const failure = listenFailureOf(error)
@@ -48,6 +49,15 @@ async function serviceOf(role: WorkerRole, context: AnswerContext): Promise<Serv
     context,
     role.sockets.map(({ descriptor, listen }) => ({ descriptor, address: listenBytes(listen), port: listen.port })),
   )
+}
+
+/**
+ * This thread allocates next to nothing from now on: what loading has left behind would never be collected. And
+ * `workerData` lives as long as the thread, but its generation of the index must not.
+ */
+function forgetStart(): void {
+  Object.assign(workerData, { state: null })
+  globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' })
 }
 
 function streamService({ listen, limits }: WorkerRole & { kind: 'stream' }, context: AnswerContext): Service {
