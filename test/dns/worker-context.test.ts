@@ -18,7 +18,11 @@ describe('WorkerContext', () => {
     const writer = new IndexWriter({ seed: 1, initialArenaBytes: 1 << 16, initialSlots: 16, onGeneration: () => {} })
     const { port1, port2 } = new MessageChannel()
     const control = new SharedArrayBuffer(CONTROL_BYTES)
-    const state = { index: writer.buffers, views: packViews([]), responder: { udpLimit: 1232, nsid: null, chaos: null } }
+    const state = {
+      index: writer.buffers,
+      views: packViews([]),
+      responder: { udpLimit: 1232, nsid: null, chaos: null },
+    }
     const role = { kind: 'batched', sockets: [] } as const
     const context = new WorkerContext({ role, state, control, counters: allocateCounters(1), block: 0 }, port2)
     const publish = (published: Partial<PublishedState>): void => {
