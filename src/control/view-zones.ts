@@ -7,7 +7,7 @@ import type { IndexWriter } from '../index/writer.ts'
 import { type Address, familyOf } from '../ip/address.ts'
 import { addressOfReverseLabels, reverseZoneLabels } from '../ip/arpa.ts'
 import { type Prefix, prefixOf } from '../ip/prefix.ts'
-import { foldName, isInZone, joinName, labelsOf, type Name, type NameKey } from '../wire/name.ts'
+import { foldName, isInZone, joinName, labelsOf, type Name, type NameKey, parseName } from '../wire/name.ts'
 import type { Soa, ZoneNode } from '../zone/rrset.ts'
 import type { Zone } from '../zone/zone.ts'
 
@@ -124,11 +124,11 @@ export class ViewZones {
     else this.#write(zone)
   }
 
-  /** Until the first complete state is there, every name of the cluster's zones is SERVFAIL. */
+  /** Until the first complete state is there, every name that the cluster may fill is SERVFAIL (law 5). */
   setUnsynced(unsynced: boolean): void {
     if (unsynced === this.#unsynced) return
     this.#unsynced = unsynced
-    for (const zone of this.#zones.values()) if (zone.role !== null) this.#write(zone)
+    for (const zone of this.#zones.values()) if (mayHoldRecords(zone)) this.#write(zone)
   }
 
   /** Writes new serials and whatever depends on the options (TTL) of every zone. */
@@ -187,11 +187,25 @@ export class ViewZones {
       soa: zone.soa,
       // A zone file of RFC 6303 is empty on purpose; only with records of the cluster it has names between.
       kind: zone.role === 'reverse' || zone.records > 0 ? 'reverse' : 'forward',
-      unsynced: this.#unsynced && zone.role !== null,
+      unsynced: this.#unsynced && mayHoldRecords(zone),
     })
     zone.id = id
     if (zone.role === 'reverse' && zone.file === null) writer.set(view, id, this.#options.apexNode(zone.apex), owner)
   }
+}
+
+/** Whether the cluster puts names in the zone, or may: a reverse record goes to whichever zone file covers it. */
+function mayHoldRecords({ key, role }: ServedZone): boolean {
+  if (role !== null) return true
+  return REVERSE_TREES.some(tree => isInZone(key, tree)) && !LOOPBACK.some(zone => isInZone(key, zone))
+}
+
+const REVERSE_TREES: readonly NameKey[] = [keyOf('in-addr.arpa'), keyOf('ip6.arpa')]
+/** Addresses that nothing in a cluster can have. */
+const LOOPBACK: readonly NameKey[] = [keyOf('127.in-addr.arpa'), keyOf(`1.${'0.'.repeat(31)}ip6.arpa`)]
+
+function keyOf(text: string): NameKey {
+  return foldName(parseName(text))
 }
 
 /** RFC 6303 zones and RFC 6598 space for private IPv4, /24 for other IPv4; /48 for ULA (RFC 4193), /64 for other IPv6. */

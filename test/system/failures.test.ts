@@ -108,12 +108,21 @@ describe('a start that cannot work', () => {
 
 describe('a start without any state', () => {
   it('answers SERVFAIL, gives no app an address and says why, until the manifests are there', async () => {
-    const { manifests, args } = folder()
+    const { path, manifests, args } = folder()
     rmSync(manifests, { recursive: true })
-    const server = await start(args, true)
-    for (const name of ['web.default.svc.cluster.local', 'cluster.local', 'shop.flycast']) {
-      expect((await ask({ port: server.dnsPort, name, type: 'AAAA' })).rcode).toBe(2)
+    const zones = join(path, 'zones')
+    mkdirSync(zones)
+    for (const zone of ['10.in-addr.arpa', '127.in-addr.arpa']) {
+      writeFileSync(join(zones, `${zone}.zone`), '@ 5 SOA @ nobody.invalid. 1 2 3 4 5\n@ 5 NS @\n')
     }
+    const server = await start([...args, '--zones', zones], true)
+    const rcode = async (name: string): Promise<number> =>
+      (await ask({ port: server.dnsPort, name, type: 'PTR' })).rcode
+    // The last one lies in a zone file, but it may be the address of a Service.
+    for (const name of ['web.default.svc.cluster.local', 'cluster.local', 'shop.flycast', '9.0.0.10.in-addr.arpa']) {
+      expect(await rcode(name)).toBe(2)
+    }
+    expect(await rcode('9.0.0.127.in-addr.arpa')).toBe(3)
     const headers = { 'content-type': 'application/json' }
     const post = (): Promise<Response> =>
       fetch(`${server.api}/v1/addresses`, { method: 'POST', headers, body: '{"app":"shop"}' })
@@ -124,6 +133,7 @@ describe('a start without any state', () => {
     mkdirSync(manifests)
     addService(manifests, 'web')
     await until(async () => (await fetch(`${server.api}/ready`)).status === 200, 10_000)
+    expect(await rcode('9.0.0.10.in-addr.arpa')).toBe(3)
     expect((await post()).status).toBe(201)
     expect(await resolve({ port: server.dnsPort, name: 'shop.flycast', type: 'AAAA' })).toHaveLength(1)
   })
