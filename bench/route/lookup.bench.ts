@@ -1,6 +1,7 @@
 /** Lookup with backend choice in a table of 100,000 routes, at random addresses: what a proxy pays per connection. */
 import { parseAddress } from '../../src/ip/address.ts'
-import { ChoiceContext, choose, type Policy } from '../../src/route/choose.ts'
+import { ChoiceContext, type Policy } from '../../src/route/choice-context.ts'
+import { choose } from '../../src/route/choose.ts'
 import type { Locality } from '../../src/route/eligible.ts'
 import type { Route } from '../../src/route/route.ts'
 import { LookupTable, NO_ENTRY } from '../../src/route/table.ts'

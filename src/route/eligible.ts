@@ -36,6 +36,19 @@ export function eligibleBackends(route: Route, locality: Locality): Tiers | type
   return tiers
 }
 
+/**
+ * How many backends the route has, if all of them are usable and equal wherever the caller is (who prefers none) and
+ * whoever the client is; else 0.
+ */
+export function plainSize(route: Route): number {
+  const { backends } = route
+  if (route.sessionAffinity !== null || route.internalTrafficPolicy === 'Local') return 0
+  if (backends.some(backend => backend.state !== 'ready')) return 0
+  // One hint that is missing switches its kind off for everyone.
+  const hasHints = (kind: 'forNodes' | 'forZones'): boolean => backends.every(backend => backend[kind].length > 0)
+  return hasHints('forNodes') || hasHints('forZones') ? 0 : backends.length
+}
+
 /** Hints do not apply to the policy `Local`, and there is no spill to other nodes. */
 function onNode(backends: readonly Backend[], node: string | null): number[] {
   const ready = indexesOf(backends, backend => backend.node === node && backend.state === 'ready')

@@ -5,8 +5,17 @@ import type { Route } from './route.ts'
 
 export const PAGE_BITS = 10
 export const PAGE_SLOTS: number = 1 << PAGE_BITS
-/** Words of a slot: the lower half of the address, the key word, the entry number. */
+/** Words of a slot: the lower half of the address, the key word, the entry. */
 export const STRIDE = 4
+/**
+ * An entry is the number of a route in the lower bits and, above them, how many backends it has when any of them will
+ * do for anyone (see `plainSize`), else 0: the usual choice then needs nothing but the entry.
+ */
+export const NUMBER_BITS = 24
+export const NUMBER_MASK: number = (1 << NUMBER_BITS) - 1
+/** More backends than this are not told by the entry. */
+export const MAX_PLAIN = 127
+
 /** Key word of a slot that was never used. */
 export const FREE = 0
 /** Key word of a slot whose route has left: probing goes on behind it. */

@@ -1,5 +1,6 @@
 /** How the next lookup table is made from the present one. The structure is drawn in `table.ts`. */
 import { parseAddress } from '../ip/address.ts'
+import { plainSize } from './eligible.ts'
 import { hash32 } from './hash.ts'
 import type { Route } from './route.ts'
 import {
@@ -9,6 +10,9 @@ import {
   hasAddress,
   isAmbiguous,
   keyWord,
+  MAX_PLAIN,
+  NUMBER_BITS,
+  NUMBER_MASK,
   PAGE_BITS,
   PAGE_SLOTS,
   STRIDE,
@@ -28,7 +32,7 @@ export interface ServiceRoutes {
 
 interface Group {
   readonly service: string
-  readonly entries: readonly number[]
+  readonly numbers: readonly number[]
 }
 
 /** Pages of slots in one array; what a table has written is never written again, new pages are added behind. */
@@ -45,7 +49,8 @@ export class TableDraft {
   store: PageStore
   /** By page of the table: its first word in the store. */
   readonly directory: Int32Array
-  readonly entries: Route[]
+  /** By number; never shrinks. */
+  readonly routes: Route[]
   readonly upperHalves: UpperHalves
   size = 0
   /** Slots that are not free, deleted ones included. */
@@ -60,14 +65,14 @@ export class TableDraft {
       const pages = capacity / PAGE_SLOTS
       this.store = { words: new Int32Array(2 * pages * PAGE_WORDS), used: pages }
       this.directory = Int32Array.from({ length: pages }, (_, page) => page * PAGE_WORDS)
-      this.entries = []
+      this.routes = []
       this.upperHalves = new UpperHalves()
       for (let page = 0; page < pages; page++) this.#own.add(page)
       return
     }
     this.store = from.store
     this.directory = from.directory.slice()
-    this.entries = from.entries
+    this.routes = from.routes
     this.upperHalves = from.upperHalves
     this.size = from.size
     this.#used = from.#used
@@ -82,11 +87,11 @@ export class TableDraft {
   /** A draft that starts as this one, with room for `added` more routes. */
   successor(added: number): TableDraft {
     const isTight = 2 * (this.#used + added) > this.#capacity
-    const isStale = this.entries.length > 2 * this.size + 1024
+    const isStale = this.routes.length > 2 * this.size + 1024
     if (!isTight && !isStale) return new TableDraft(0, this)
     const fresh = new TableDraft(capacityFor(this.size + added))
     for (const group of this.#groups.flat()) {
-      fresh.replace({ service: group.service, routes: group.entries.map(entry => this.entries[entry] as Route) })
+      fresh.replace({ service: group.service, routes: group.numbers.map(number => this.routes[number] as Route) })
     }
     return fresh
   }
@@ -96,14 +101,15 @@ export class TableDraft {
     const group = this.#groups[index] as readonly Group[]
     const before = group.find(candidate => candidate.service === change.service)
     // New ones first: a route that stays is written over in its slot, and only those that left become deleted slots.
-    const entries = change.routes.map(route => this.#insert(route))
-    for (const entry of before?.entries ?? []) this.#remove(entry)
+    const numbers = change.routes.map(route => this.#insert(route))
+    for (const number of before?.numbers ?? []) this.#remove(number)
     const others = before === undefined ? group : group.filter(candidate => candidate !== before)
-    this.#groups[index] = entries.length === 0 ? others : [...others, { service: change.service, entries }]
+    this.#groups[index] = numbers.length === 0 ? others : [...others, { service: change.service, numbers }]
   }
 
   #insert(route: Route): number {
-    const entry = this.entries.push(route) - 1
+    const number = this.routes.push(route) - 1
+    if (number > NUMBER_MASK) throw new RangeError(`Cannot put more than ${NUMBER_MASK} routes into a table`)
     const slot = this.#find(route)
     const at = this.#writable(slot)
     const { words } = this.store
@@ -111,16 +117,18 @@ export class TableDraft {
       this.#used++
       this.size++
     }
-    this.#key[3] = entry
+    const plain = plainSize(route)
+    this.#key[3] = number | ((plain > MAX_PLAIN ? 0 : plain) << NUMBER_BITS)
     words.set(this.#key, at)
-    return entry
+    return number
   }
 
   /** A newer entry in the slot stays: it is this Service's own, or another Service has taken the place over. */
-  #remove(entry: number): void {
-    const slot = this.#find(this.entries[entry] as Route)
+  #remove(number: number): void {
+    const slot = this.#find(this.routes[number] as Route)
     const found = this.#wordOf(slot)
-    if (this.store.words[found + 2] === FREE || this.store.words[found + 3] !== entry) return
+    const held = (this.store.words[found + 3] as number) & NUMBER_MASK
+    if (this.store.words[found + 2] === FREE || held !== number) return
     const at = this.#writable(slot)
     this.store.words[at + 2] = DELETED
     this.size--
@@ -140,8 +148,12 @@ export class TableDraft {
       const at = this.#wordOf(slot)
       if (words[at + 2] === FREE) return slot
       if (words[at + 2] !== key || words[at + 1] !== a3 || words[at] !== a2) continue
-      if (!isAmbiguous(key) || hasAddress(this.entries[words[at + 3] as number] as Route, address, 0)) return slot
+      if (!isAmbiguous(key) || this.#hasAddress(words[at + 3] as number, address)) return slot
     }
+  }
+
+  #hasAddress(entry: number, address: Uint8Array): boolean {
+    return hasAddress(this.routes[entry & NUMBER_MASK] as Route, address, 0)
   }
 
   get #capacity(): number {

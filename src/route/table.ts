@@ -7,13 +7,13 @@
  *   directory ─► store  a2 a3 kk ee │ a2 a3 kk ee │ …  pages of 1,024 slots of four words: the lower half of the
  *    by page      …                                    address, the key (number of the upper half, port, protocol;
  *                                                      0: free, −1: deleted), the entry; open addressing, over pages
- *   entries ─► Route, Route, …            by entry number, append-only, shared by all tables of one lineage
- *   groups  ─► 1,024 buckets of (service, its entry numbers)         to find what a Service had before
+ *   routes  ─► Route, Route, …            by the entry's number, append-only, shared by all tables of one lineage
+ *   groups  ─► 1,024 buckets of (service, numbers of its routes)     to find what a Service had before
  * ```
  *
- * A change copies the directory and the pages it writes to (16 KB each). An entry number means the same route in
- * every table that has the same {@link LookupTable.entries}; when too many of them are of the past, the next table
- * starts a new list. The key is inside the slot because a lookup at a random address is a matter of cache misses.
+ * A change copies the directory and the pages it writes to (16 KB each). An entry means the same route in every table
+ * of one {@link LookupTable.lineage}; when too many numbers are of the past, the next table starts a new one. The key
+ * is inside the slot because a lookup at a random address is a matter of cache misses.
  */
 import type { Protocol } from '../cluster/objects.ts'
 import type { Route } from './route.ts'
@@ -23,6 +23,7 @@ import {
   hasAddress,
   isAmbiguous,
   keyWord,
+  NUMBER_MASK,
   PAGE_BITS,
   PAGE_SLOTS,
   STRIDE,
@@ -39,8 +40,8 @@ export const NO_ENTRY = -1
 export class LookupTable {
   static readonly empty: LookupTable = new LookupTable(new TableDraft(capacityFor(0)))
 
-  /** The routes by entry number; also holds routes of the past and of other tables. */
-  readonly entries: readonly Route[]
+  /** Tables in which an entry means the same have the same object here. */
+  readonly lineage: object
   /** How many routes the table has. */
   readonly size: number
   readonly #words: Int32Array
@@ -48,10 +49,12 @@ export class LookupTable {
   readonly #mask: number
   readonly #shift: number
   readonly #upperHalves: UpperHalves
+  readonly #routes: readonly Route[]
   readonly #draft: TableDraft
 
   private constructor(draft: TableDraft) {
-    this.entries = draft.entries
+    this.lineage = draft.routes
+    this.#routes = draft.routes
     this.size = draft.size
     this.#words = draft.store.words
     this.#directory = draft.directory
@@ -62,7 +65,8 @@ export class LookupTable {
   }
 
   /**
-   * The entry number of an address, a port and a protocol, or {@link NO_ENTRY}; its route is `entries[number]`.
+   * The entry of an address, a port and a protocol, or {@link NO_ENTRY}. An entry is a number without meaning of its
+   * own: {@link route} tells its route, `choose` chooses one of its backends.
    *
    * @param bytes sixteen bytes at `offset`, network order, IPv4 as IPv4-mapped.
    */
@@ -81,8 +85,18 @@ export class LookupTable {
       if (found === FREE) return NO_ENTRY
       if (found !== key || words[at + 1] !== a3 || words[at] !== a2) continue
       const entry = words[at + 3] as number
-      if (!isAmbiguous(key) || hasAddress(this.entries[entry] as Route, bytes, offset)) return entry
+      if (!isAmbiguous(key) || hasAddress(this.route(entry), bytes, offset)) return entry
     }
+  }
+
+  /** The route of an entry of this table's lineage. */
+  route(entry: number): Route {
+    return this.#routes[entry & NUMBER_MASK] as Route
+  }
+
+  /** Numbers of routes that the lineage has given out so far. */
+  get numbers(): number {
+    return this.#routes.length
   }
 
   /**

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { ChoiceContext, type ChoiceOptions, choose, clientHash } from '#src/route/choose.ts'
+import { ChoiceContext, type ChoiceOptions } from '#src/route/choice-context.ts'
+import { choose, clientHash } from '#src/route/choose.ts'
 import { DROP, REJECT } from '#src/route/eligible.ts'
 import type { Route } from '#src/route/route.ts'
 import { LookupTable } from '#src/route/table.ts'
@@ -100,6 +101,44 @@ describe('least of two', () => {
   })
 })
 
+describe('any number of backends', () => {
+  it.each([1, 2, 11, 12, 127, 128, 300])('%i are all chosen, under every policy, near or far', count => {
+    const near = Array.from({ length: count }, () => backend({ zone: 'iad' }))
+    const far = Array.from({ length: count }, () => backend({ zone: 'ord' }))
+    for (const prefer of ['none', 'zone'] as const) {
+      for (const policy of ['round-robin', 'least-loaded'] as const) {
+        const context = contextOf({
+          policy,
+          load: () => 0,
+          locality: { node: null, zone: 'iad', prefer },
+          random: Math.random,
+        })
+        const entry = entryOf(context, { backends: [...far, ...near] })
+        const chosen = new Set(times(count * 60, () => choose(entry, context)))
+        expect(chosen.size).toBe(prefer === 'zone' ? count : 2 * count)
+        if (prefer === 'zone') expect(Math.min(...chosen)).toBe(count)
+      }
+    }
+  })
+
+  it('a route whose backends are not all equal is never taken for a plain one', () => {
+    const hinted = [backend({ forZones: ['iad'] }), backend({ forZones: ['ord'] })]
+    const leaving = [backend(), backend({ state: 'draining' })]
+    const local = [backend({ node: 'n1' }), backend({ node: 'n2' })]
+    const cases: [Partial<Route>, number[]][] = [
+      [{ backends: hinted }, [0]],
+      [{ backends: leaving }, [0]],
+      [{ backends: local, internalTrafficPolicy: 'Local' }, [0]],
+      [{ backends: local }, [0, 1]],
+    ]
+    for (const [fields, wanted] of cases) {
+      const context = contextOf({ policy: 'least-loaded', locality: { node: 'n1', zone: 'iad', prefer: 'none' } })
+      const entry = entryOf(context, fields)
+      expect([...new Set(times(100, () => choose(entry, context)))].toSorted()).toEqual(wanted)
+    }
+  })
+})
+
 describe('affinity', () => {
   const clients = Array.from({ length: 200 }, (_, i) => clientHash(address(`fdaa::c:${(i + 1).toString(16)}`)))
 
@@ -157,14 +196,14 @@ describe('nearness', () => {
     expect(times(100, () => choose(entry, context))).not.toContain(0)
   })
 
-  it('works with more backends than fit into 16 bits', () => {
-    const many = Array.from({ length: 70_000 }, (_, i) => backend({ zone: i === 69_999 ? 'iad' : 'ord' }))
+  it.each([12, 13, 200, 300, 70_000])('works with %i backends', count => {
+    const many = Array.from({ length: count }, (_, i) => backend({ zone: i === count - 1 ? 'iad' : 'ord' }))
     const context = contextOf({ locality: { node: null, zone: 'iad', prefer: 'zone' } })
     context.table = tableOf(route({ backends }), route({ number: 81, backends: many }))
     const small = context.table.lookup(address(route().address), 80, 'TCP')
     const large = context.table.lookup(address(route().address), 81, 'TCP')
     const before = new Set(times(10, () => choose(small, context)))
-    expect(choose(large, context)).toBe(69_999)
+    expect(choose(large, context)).toBe(count - 1)
     expect(new Set(times(10, () => choose(small, context)))).toEqual(before)
   })
 })
