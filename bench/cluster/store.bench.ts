@@ -60,7 +60,7 @@ function snapshotRows(store: Store): BenchRow[] {
   let bytes = 0
   for (let round = 0; round < 5; round++) {
     const start = performance.now()
-    const snapshot = encodeSnapshot(store.objects())
+    const snapshot = Buffer.concat([...encodeSnapshot(store.objects())])
     encode = Math.min(encode, performance.now() - start)
     bytes = snapshot.length
     const middle = performance.now()

@@ -4,7 +4,8 @@
  * or damaged counts as none.
  *
  * A file is one line of JSON (what it is, when it was saved) and the packed objects behind it; it is replaced by
- * renaming, so a crash leaves the old or the new one.
+ * renaming, so a crash leaves the old or the new one. The objects are packed while the file is written, a little at a
+ * time, and may change meanwhile: each is as it was at some moment of the writing.
  */
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { rename, writeFile } from 'node:fs/promises'
@@ -30,7 +31,7 @@ export interface LastStateOptions {
   readonly log: Log
   /** Milliseconds since the epoch. */
   now(): number
-  /** Least time between two saves, milliseconds. */
+  /** Least time between two saves, milliseconds; it is longer when saving takes long. */
   readonly intervalMs: number
 }
 
@@ -41,6 +42,9 @@ interface Header {
   readonly savedAt: number
 }
 
+/** Between two saves is so many times what the last one took: they are a small part of the work at any size. */
+const PAUSE = 20
+
 /** See the top of the file. */
 export class LastState {
   readonly #options: LastStateOptions
@@ -49,9 +53,11 @@ export class LastState {
   #writing: Promise<void> | null = null
   #dirty = false
   #failed = false
+  #wait: number
 
   constructor(options: LastStateOptions) {
     this.#options = options
+    this.#wait = options.intervalMs
     this.#path = join(options.directory, `last-state-${options.network}`)
   }
 
@@ -80,7 +86,7 @@ export class LastState {
         this.#writing = null
         if (this.#dirty) this.touch()
       })
-    }, this.#options.intervalMs)
+    }, this.#wait)
     this.#timer.unref()
   }
 
@@ -92,7 +98,7 @@ export class LastState {
     this.#dirty = false
     const temporary = `${this.#path}.tmp`
     try {
-      writeFileSync(temporary, this.#bytes())
+      writeFileSync(temporary, Buffer.concat([...this.#parts()]))
       renameSync(temporary, this.#path)
     } catch (error) {
       this.#report(error)
@@ -102,19 +108,22 @@ export class LastState {
   async #save(): Promise<void> {
     this.#dirty = false
     const temporary = `${this.#path}.tmp`
+    const started = performance.now()
     try {
-      await writeFile(temporary, this.#bytes())
+      await writeFile(temporary, this.#parts())
       await rename(temporary, this.#path)
       this.#failed = false
     } catch (error) {
       this.#report(error)
     }
+    this.#wait = Math.max(this.#options.intervalMs, PAUSE * (performance.now() - started))
   }
 
-  #bytes(): Buffer {
+  *#parts(): Generator<Buffer> {
     const { network, cluster, objects, now } = this.#options
     const header: Header = { format: 1, network, cluster, savedAt: now() }
-    return Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), encodeSnapshot(objects())])
+    yield Buffer.from(`${JSON.stringify(header)}\n`)
+    yield* encodeSnapshot(objects())
   }
 
   /** Said once for a disk that stays full. A half-written file gives its space back. */

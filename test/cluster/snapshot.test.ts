@@ -17,32 +17,55 @@ const OBJECTS: readonly ClusterObject[] = [
   pod(),
 ]
 
+/** All parts together. */
+function encode(objects: Iterable<ClusterObject>): Buffer {
+  return Buffer.concat([...encodeSnapshot(objects)])
+}
+
 describe('a snapshot', () => {
   it('gives back any objects as they were', () => {
     fc.assert(
       fc.property(fc.array(anyObject, { maxLength: 10 }), objects => {
-        expect(decodeSnapshot(encodeSnapshot(objects))).toEqual(objects)
+        expect(decodeSnapshot(encode(objects))).toEqual(objects)
       }),
     )
   })
 
   it('keeps nothing of its bytes, and shares what was shared', () => {
-    const bytes = encodeSnapshot(OBJECTS)
+    const bytes = encode(OBJECTS)
     const [, , restored] = decodeSnapshot(bytes) ?? []
     if (restored?.kind !== 'EndpointSlice') throw new Error('no slice')
     expect(restored.addresses.buffer.byteLength).toBe(32)
     expect(restored.meta[1]).toBe(restored.meta[0])
   })
 
+  it('is made of parts, each when it is asked for', () => {
+    const many = Array.from({ length: 1000 }, () => OBJECTS).flat()
+    let taken = 0
+    const counted = many.values().map(object => {
+      taken++
+      return object
+    })
+    const parts = encodeSnapshot(counted)
+    parts.next()
+    parts.next()
+    expect(taken).toBeLessThan(200)
+    const all = [...encodeSnapshot(many)]
+    expect(all.length).toBeGreaterThan(10)
+    expect(decodeSnapshot(Buffer.concat(all))).toEqual(many)
+    expect(decodeSnapshot(Buffer.concat(all.toSpliced(2, 1)))).toBeNull()
+    expect(decodeSnapshot(Buffer.concat(all.slice(0, -1)))).toBeNull()
+  })
+
   it('reads from the middle of a larger buffer', () => {
-    const bytes = encodeSnapshot(OBJECTS)
+    const bytes = encode(OBJECTS)
     const larger = new Uint8Array(bytes.length + 7)
     larger.set(bytes, 3)
     expect(decodeSnapshot(larger.subarray(3, 3 + bytes.length))).toEqual(OBJECTS)
   })
 
   it('that was cut short or made longer is none', () => {
-    const bytes = encodeSnapshot(OBJECTS)
+    const bytes = encode(OBJECTS)
     for (const length of [0, 1, 8, 19, 20, 21, bytes.length - 1]) {
       expect(decodeSnapshot(bytes.subarray(0, length))).toBeNull()
     }
@@ -50,7 +73,7 @@ describe('a snapshot', () => {
   })
 
   it('with any byte changed is none', () => {
-    const bytes = encodeSnapshot(OBJECTS)
+    const bytes = encode(OBJECTS)
     fc.assert(
       fc.property(fc.nat(bytes.length - 1), fc.integer({ min: 1, max: 255 }), (position, change) => {
         const damaged = Buffer.from(bytes)

@@ -11,7 +11,11 @@ afterEach(() => {
   for (const cleanUp of cleanUps.splice(0)) cleanUp()
 })
 
-function make(objects: ClusterObject[], directory: string, cluster = 'hello'): { state: LastState; errors: string[] } {
+function make(
+  objects: Iterable<ClusterObject>,
+  directory: string,
+  cluster = 'hello',
+): { state: LastState; errors: string[] } {
   const errors: string[] = []
   const quiet = (): void => undefined
   const log = {
@@ -54,6 +58,32 @@ describe('LastState', () => {
     state.touch()
     await until(() => make([], directory).state.load())
     await state.close()
+  })
+
+  it('saves a large state without holding up other work', async () => {
+    const directory = folder()
+    let turns = 0
+    const turnOfObject: number[] = []
+    const objects = {
+      *[Symbol.iterator]() {
+        for (let i = 0; i < 2000; i++) {
+          turnOfObject[i] = turns
+          yield service({ name: `service-${i}` })
+        }
+      },
+    }
+    const { state } = make(objects, directory)
+    const count = (): void => {
+      turns++
+      immediate = setImmediate(count)
+    }
+    let immediate = setImmediate(count)
+    state.touch()
+    const saved = await until(() => make([], directory).state.load())
+    clearImmediate(immediate)
+    await state.close()
+    expect(saved.objects).toHaveLength(2000)
+    expect(new Set(turnOfObject).size).toBeGreaterThan(10)
   })
 
   it('writes nothing when nothing changed', async () => {
