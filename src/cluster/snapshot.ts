@@ -27,7 +27,10 @@ const PART_HEAD_BYTES = 8
 const PART_WEIGHT = 2000
 const OBJECT_WEIGHT = 20
 
-/** The bytes of a snapshot, part by part. 10,000 Services with 250,000 endpoints are about 12 MB. */
+/**
+ * The bytes of a snapshot, part by part, each in an ArrayBuffer of its own. 10,000 Services with 250,000 endpoints are
+ * about 14 MB.
+ */
 export function* encodeSnapshot(objects: Iterable<ClusterObject>): Generator<Buffer> {
   const head = Buffer.alloc(HEAD_BYTES)
   MAGIC.copy(head)
@@ -65,13 +68,14 @@ export function decodeSnapshot(bytes: Uint8Array): ClusterObject[] | null {
 
 function encodePart(objects: readonly ClusterObject[]): Buffer {
   const writer = new PartWriter()
+  writer.writeRawBytes(new Uint8Array(PART_HEAD_BYTES))
   writer.writeHeader()
   writer.writeValue(objects)
-  const body = writer.releaseBuffer()
-  const head = Buffer.alloc(PART_HEAD_BYTES)
-  head.writeUInt32LE(body.length, 0)
-  head.writeUInt32LE(crc32(body), 4)
-  return Buffer.concat([head, body])
+  const part = writer.releaseBuffer()
+  const body = part.subarray(PART_HEAD_BYTES)
+  part.writeUInt32LE(body.length, 0)
+  part.writeUInt32LE(crc32(body), 4)
+  return part
 }
 
 /** @throws RangeError when the parts end too early, and whatever V8 throws for what it cannot read. */

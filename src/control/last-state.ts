@@ -8,7 +8,7 @@
  * time, and may change meanwhile: each is as it was at some moment of the writing.
  */
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { rename, writeFile } from 'node:fs/promises'
+import { open, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ClusterObject } from '../cluster/objects.ts'
 import { decodeSnapshot, encodeSnapshot } from '../cluster/snapshot.ts'
@@ -98,7 +98,7 @@ export class LastState {
     this.#dirty = false
     const temporary = `${this.#path}.tmp`
     try {
-      writeFileSync(temporary, Buffer.concat([...this.#parts()]))
+      writeFileSync(temporary, Buffer.concat([this.#header(), ...encodeSnapshot(this.#options.objects())]))
       renameSync(temporary, this.#path)
     } catch (error) {
       this.#report(error)
@@ -110,7 +110,7 @@ export class LastState {
     const temporary = `${this.#path}.tmp`
     const started = performance.now()
     try {
-      await writeFile(temporary, this.#parts())
+      await this.#write(temporary)
       await rename(temporary, this.#path)
       this.#failed = false
     } catch (error) {
@@ -119,11 +119,24 @@ export class LastState {
     this.#wait = Math.max(this.#options.intervalMs, PAUSE * (performance.now() - started))
   }
 
-  *#parts(): Generator<Buffer> {
-    const { network, cluster, objects, now } = this.#options
+  async #write(path: string): Promise<void> {
+    const file = await open(path, 'w')
+    try {
+      await file.appendFile(this.#header())
+      for (const part of encodeSnapshot(this.#options.objects())) {
+        await file.appendFile(part)
+        // Frees it now; a collection may be long in coming when little else happens.
+        if (part.buffer instanceof ArrayBuffer) part.buffer.transfer(0)
+      }
+    } finally {
+      await file.close()
+    }
+  }
+
+  #header(): Buffer {
+    const { network, cluster, now } = this.#options
     const header: Header = { format: 1, network, cluster, savedAt: now() }
-    yield Buffer.from(`${JSON.stringify(header)}\n`)
-    yield* encodeSnapshot(objects())
+    return Buffer.from(`${JSON.stringify(header)}\n`)
   }
 
   /** Said once for a disk that stays full. A half-written file gives its space back. */
