@@ -121,6 +121,24 @@ describe('any number of backends', () => {
     }
   })
 
+  it.each([10, 11, 12, 13])('%i in tiers leave the routes beside them alone', count => {
+    const tiered = Array.from({ length: count }, (_, i) => backend({ zone: i === 0 ? 'iad' : 'ord' }))
+    const context = contextOf({ locality: { node: null, zone: 'iad', prefer: 'zone' } })
+    const ports = [81, 82, 83]
+    context.table = tableOf(...ports.map(number => route({ number, backends: tiered })))
+    const entries = ports.map(number => context.table.lookup(address(route().address), number, 'TCP'))
+    // The one in the middle last, so that it would write over its neighbours.
+    for (const entry of [entries[0], entries[2], entries[1]]) choose(entry ?? 0, context)
+    for (const entry of entries) expect(times(50, () => choose(entry, context))).toEqual(times(50, () => 0))
+  })
+
+  it('of which few are usable, but far behind in the list, are chosen', () => {
+    const hinted = Array.from({ length: 300 }, (_, i) => backend({ forZones: [i < 298 ? 'ord' : 'iad'] }))
+    const context = contextOf({ locality: { node: null, zone: 'iad', prefer: 'none' } })
+    const entry = entryOf(context, { backends: hinted })
+    expect(new Set(times(50, () => choose(entry, context)))).toEqual(new Set([298, 299]))
+  })
+
   it('a route whose backends are not all equal is never taken for a plain one', () => {
     const hinted = [backend({ forZones: ['iad'] }), backend({ forZones: ['ord'] })]
     const leaving = [backend(), backend({ state: 'draining' })]
