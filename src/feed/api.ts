@@ -1,5 +1,6 @@
 /** The HTTP API: the resources, put onto one server with one way of refusing. */
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { WaypostError } from '../errors.ts'
 import type { ApiBackend } from './backend.ts'
 import type { RouteHub } from './hub.ts'
 import { addressEndpoints } from './resources/addresses.ts'
@@ -63,12 +64,19 @@ function makeServer(options: ApiOptions): FastifyInstance {
     requestTimeout: 15_000,
     connectionTimeout: 60_000,
     keepAliveTimeout: 30_000,
-    http: { headersTimeout: 10_000, connectionsCheckingInterval: 5000 },
+    // Node.js refuses a request without a Host header with an empty body; we do it in the API's own words.
+    http: { headersTimeout: 10_000, connectionsCheckingInterval: 5000, requireHostHeader: false },
     return503OnClosing: false,
     routerOptions: { maxParamLength: 1024 },
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: false } },
     frameworkErrors: refuse,
     clientErrorHandler: refuseConnection,
+  })
+  app.addHook('onRequest', async ({ headers, raw }, reply) => {
+    if (headers.host !== undefined || raw.httpVersion === '1.0') return
+    // RFC 9112 section 3.2.
+    reply.header('connection', 'close')
+    throw new WaypostError('WAY_HTTP_BODY', 'Cannot read the request: it has no Host header')
   })
   app.setErrorHandler<FastifyError>(refuse)
   app.setNotFoundHandler((request, reply) => {
