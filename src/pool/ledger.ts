@@ -189,7 +189,8 @@ function prepare(database: DatabaseSync): void {
   database.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT')
   const isNew = checkSchema(database)
   const [check] = Object.values(database.prepare('PRAGMA quick_check(1)').get() ?? {})
-  if (check !== 'ok') throw new WaypostError('WAY_LEDGER_DAMAGED', String(check))
+  // SQLite's report has lines; a message is one sentence.
+  if (check !== 'ok') throw new WaypostError('WAY_LEDGER_DAMAGED', String(check).replace(/\s+/g, ' '))
   // a log that one big batch made long is cut again
   database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 16777216')
   if (isNew) database.exec(`BEGIN; ${SCHEMA} COMMIT`)

@@ -122,6 +122,7 @@ describe('a damaged ledger is refused and left as it is', () => {
     const before = readFileSync(file)
     expect(() => open()).toThrow(refusal('WAY_LEDGER_DAMAGED', part))
     expect(() => open()).toThrow(refusal('WAY_LEDGER_DAMAGED', file))
+    expect(() => open()).not.toThrow(/\n/)
     expect(readFileSync(file).equals(before)).toBe(true)
   }
 
