@@ -47,9 +47,8 @@ export class NameTable {
 
   /** Takes the owner's node away from a name; false when it had none there. */
   remove(owner: number, zone: ServedZone, key: NameKey): boolean {
-    const present = this.#writer.ownerOf(this.#view, key)
+    const present = this.#writer.deleteOwn(this.#view, key, owner)
     if (present === owner) {
-      this.#writer.delete(this.#view, key)
       this.#zones.touch(zone)
       return true
     }

@@ -232,7 +232,7 @@ export class NetworkNames {
       this.#table.set(owner, role === 'cluster' ? this.#cluster : this.#flycast, node)
       return
     }
-    const zone = this.#zones.reverseZoneOf(node.name, foldName(node.name))
+    const zone = this.#zones.reverseZoneOf(node.name)
     if (this.#table.set(owner, zone, node) || this.#recount) this.#zones.countRecord(zone, 1)
   }
 

@@ -45,8 +45,8 @@ export interface ViewZonesOptions {
 export class ViewZones {
   readonly #options: ViewZonesOptions
   readonly #zones = new Map<NameKey, ServedZone>()
-  /** Octets that apexes have or had, each number once, the largest first. */
-  readonly #lengths: number[] = []
+  /** By the zone's number in the index. */
+  readonly #byId: ServedZone[] = []
   readonly #dirty = new Set<ServedZone>()
   #unsynced = true
 
@@ -65,13 +65,9 @@ export class ViewZones {
   }
 
   /** The deepest zone that holds the name. */
-  find(key: NameKey): ServedZone | null {
-    // A reverse name has 34 suffixes, but apexes have few lengths.
-    for (const length of this.#lengths) {
-      const zone = this.#zones.get(key.slice(-length) as NameKey)
-      if (zone !== undefined && isInZone(key, zone.key)) return zone
-    }
-    return null
+  find(name: Name | NameKey): ServedZone | null {
+    const { writer, view } = this.#options
+    return this.#byId[writer.zoneOf(view, name)] ?? null
   }
 
   /** Serves a zone that the cluster fills, for as long as the view exists. */
@@ -87,8 +83,8 @@ export class ViewZones {
   }
 
   /** The zone for a reverse record; opens the natural one when nothing covers the name. */
-  reverseZoneOf(name: Name, key: NameKey): ServedZone {
-    return this.find(key) ?? this.#add(naturalZone(name), 'reverse', null, true)
+  reverseZoneOf(name: Name): ServedZone {
+    return this.find(name) ?? this.#add(naturalZone(name), 'reverse', null, true)
   }
 
   /** Counts a reverse record in or out of its zone. */
@@ -159,15 +155,8 @@ export class ViewZones {
       soa: this.#options.soa(apex, 0),
     }
     this.#zones.set(zone.key, zone)
-    this.#noteLength(zone.key.length)
     this.#write(zone)
     return zone
-  }
-
-  #noteLength(length: number): void {
-    if (this.#lengths.includes(length)) return
-    this.#lengths.push(length)
-    this.#lengths.sort((a, b) => b - a)
   }
 
   #remove(zone: ServedZone): void {
@@ -190,6 +179,7 @@ export class ViewZones {
       unsynced: this.#unsynced && mayHoldRecords(zone),
     })
     zone.id = id
+    this.#byId[id] = zone
     if (zone.role === 'reverse' && zone.file === null) writer.set(view, id, this.#options.apexNode(zone.apex), owner)
   }
 }

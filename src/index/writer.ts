@@ -2,13 +2,15 @@
  * The writing side of the name index: one object, in the control thread. Every change is one entry appended and one
  * slot stored; how memory is found for it, see memory.ts.
  */
-import { foldName, foldOctet, type Name, type NameKey, nameOfKey } from '../wire/name.ts'
+import { foldName, type Name, type NameKey, nameOfKey } from '../wire/name.ts'
 import type { ZoneNode } from '../zone/rrset.ts'
 import { decodeEntry } from './decoder.ts'
 import { entryBound } from './encoder.ts'
 import { ENTRY, ENTRY_FLAG, type IndexBuffers, ZONE, ZONE_ROW } from './layout.ts'
+import { LookUp } from './look-up.ts'
 import { IndexMemory } from './memory.ts'
 import { encodeZoneRecord, ZONE_RECORD_BOUND, type ZoneSpec, zoneFlags } from './zone-record.ts'
+import { type ZoneState, Zones } from './zones.ts'
 
 /** How to make a writer. */
 export interface IndexWriterOptions {
@@ -44,36 +46,16 @@ export interface IndexStats {
   readonly generation: number
 }
 
-/** A zone that has, or still has entries. */
-interface ZoneState {
-  readonly id: number
-  /** Set while the zone is served. */
-  key: string | null
-  apexLength: number
-  entries: number
-  wildcards: number
-  flags: number
-}
-
 /** Owner tag of the entry that an apex has of itself. */
 const NO_OWNER = 0
-const WILDCARD = 0x012a
-/** Numbers of zones that rest before they are given again: a reader may still be with an entry that is gone. */
-const RESTING_IDS = 64
 
 /** See the top of the file. */
 export class IndexWriter {
   readonly #memory: IndexMemory
-  /** By zone number. */
-  readonly #zones: ZoneState[] = []
-  readonly #zoneIds = new Map<string, number>()
-  readonly #freeIds: number[] = []
+  readonly #lookUp: LookUp
+  readonly #zones = new Zones()
   readonly #record = new Uint8Array(ZONE_RECORD_BOUND)
   readonly #recordWords = new Int32Array(this.#record.buffer)
-  /** The name of the last {@link #lookUp}, folded, zeros behind it. */
-  readonly #folded = new Uint8Array(264)
-  readonly #foldedWords = new Int32Array(this.#folded.buffer)
-  readonly #foldedView = new DataView(this.#folded.buffer)
 
   constructor(options: IndexWriterOptions) {
     this.#memory = new IndexMemory({
@@ -83,6 +65,7 @@ export class IndexWriter {
       slots: options.initialSlots ?? 1 << 16,
       onGeneration: options.onGeneration,
     })
+    this.#lookUp = new LookUp(this.#memory)
   }
 
   /** The present generation. */
@@ -99,14 +82,14 @@ export class IndexWriter {
    */
   defineZone(view: number, spec: ZoneSpec): number {
     const key = zoneKey(view, spec.apex)
-    const zone = this.#zones[this.#zoneIds.get(key) ?? -1] ?? this.#openZone(key, spec.apex.length)
+    const zone = this.#zones.find(key) ?? this.#zones.open(key, spec.apex.length)
     const memory = this.#memory
     memory.reserve(ZONE_RECORD_BOUND, zone.id)
     zone.flags = zoneFlags(spec) | (zone.wildcards > 0 ? ZONE.wildcards : 0)
     memory.table.setZone(zone.id, ZONE_ROW.flags, zone.flags)
     memory.table.setZone(zone.id, ZONE_ROW.serial, spec.soa.serial | 0)
     this.#putRecord(zone, spec)
-    const place = this.#lookUp(view, spec.apex)
+    const place = this.#lookUp.find(view, spec.apex)
     if (place === 0) {
       this.#put(view, zone, { name: spec.apex, kind: 'plain', rrsets: [] }, NO_OWNER, ENTRY_FLAG.bare)
     } else if (this.#zoneOf(place) !== zone) {
@@ -119,17 +102,14 @@ export class IndexWriter {
   /** Stops serving a zone: its names are REFUSED. Its apex goes with it; its other entries are the caller's to delete. */
   removeZone(view: number, apex: NameKey): void {
     const name = nameOfKey(apex)
-    const key = zoneKey(view, name)
-    const zone = this.#zones[this.#zoneIds.get(key) ?? -1]
-    if (zone === undefined) return
+    const zone = this.#zones.find(zoneKey(view, name))
+    if (zone === null) return
     const { table } = this.#memory
-    const place = this.#lookUp(view, name)
+    const place = this.#lookUp.find(view, name)
     if (place !== 0 && this.#zoneOf(place) === zone) this.#remove(place)
     this.#memory.discard(table.zone(zone.id, ZONE_ROW.record))
     table.setZone(zone.id, ZONE_ROW.record, 0)
-    this.#zoneIds.delete(key)
-    zone.key = null
-    this.#freeIfEmpty(zone)
+    this.#zones.close(zone)
   }
 
   /**
@@ -140,7 +120,7 @@ export class IndexWriter {
    * @throws RangeError when the zone is unknown or the node has more than 85 record sets.
    */
   set(view: number, zoneId: number, node: ZoneNode, owner: number): void {
-    this.#put(view, this.#servedZone(zoneId), node, owner, 0)
+    this.#put(view, this.#zones.servedAt(zoneId), node, owner, 0)
   }
 
   /**
@@ -149,9 +129,9 @@ export class IndexWriter {
    * @returns the tag of the node that was there; null: there was none.
    */
   setUnlessTaken(view: number, zoneId: number, node: ZoneNode, owner: number): number | null {
-    const zone = this.#servedZone(zoneId)
+    const zone = this.#zones.servedAt(zoneId)
     this.#memory.reserve(entryBound(node), zone.id)
-    const place = this.#lookUp(view, node.name)
+    const place = this.#lookUp.find(view, node.name)
     const present = this.#ownerAt(place)
     if (present === null || present === owner) this.#replace(place, view, zone, node, owner, 0)
     return present
@@ -159,22 +139,45 @@ export class IndexWriter {
 
   /** Takes a name's node away; false when it has none. The apex of a zone keeps its SOA. */
   delete(view: number, name: NameKey): boolean {
-    const place = this.#lookUp(view, nameOfKey(name))
-    if (place === 0 || this.#isBare(place)) return false
-    const zone = this.#zoneOf(place)
-    if (!this.#isApex(place)) this.#remove(place)
-    else this.#put(view, zone, { name: nameOfKey(name), kind: 'plain', rrsets: [] }, NO_OWNER, ENTRY_FLAG.bare)
+    const place = this.#lookUp.find(view, name)
+    if (this.#ownerAt(place) === null) return false
+    this.#clear(place, view, name)
     return true
+  }
+
+  /**
+   * {@link delete}, unless the node is another owner's: then nothing is done.
+   *
+   * @returns the tag of the node that was there; null: there was none.
+   */
+  deleteOwn(view: number, name: NameKey, owner: number): number | null {
+    const place = this.#lookUp.find(view, name)
+    const present = this.#ownerAt(place)
+    if (present === owner) this.#clear(place, view, name)
+    return present
+  }
+
+  /** The number of the deepest zone that holds a name; −1: none. */
+  zoneOf(view: number, name: Name | NameKey): number {
+    this.#lookUp.find(view, name)
+    const { reader } = this.#memory
+    const { starts, labels, length } = reader.name
+    for (let label = 0; label <= labels; label++) {
+      if (!this.#zones.mayBeApex(length - (starts[label] as number))) continue
+      const place = this.#lookUp.findFrom(label, view)
+      if (place !== 0 && this.#isApex(place)) return reader.zone(place)
+    }
+    return -1
   }
 
   /** The tag that the name's node was set with; null: there is none. */
   ownerOf(view: number, name: NameKey): number | null {
-    return this.#ownerAt(this.#lookUp(view, nameOfKey(name)))
+    return this.#ownerAt(this.#lookUp.find(view, name))
   }
 
   /** The name's node as it is answered, its name folded; null: there is none. */
   nodeOf(view: number, name: NameKey): ZoneNode | null {
-    const place = this.#lookUp(view, nameOfKey(name))
+    const place = this.#lookUp.find(view, name)
     return place === 0 || this.#isBare(place) ? null : decodeEntry(this.#memory.buffers.arena, place)
   }
 
@@ -183,7 +186,7 @@ export class IndexWriter {
     const { table, usedBytes, garbageBytes, buffers } = this.#memory
     return {
       names: table.live,
-      zones: this.#zoneIds.size,
+      zones: this.#zones.served,
       arenaBytes: buffers.arena.byteLength,
       usedBytes,
       garbageBytes,
@@ -195,7 +198,7 @@ export class IndexWriter {
 
   #put(view: number, zone: ZoneState, node: ZoneNode, owner: number, flags: number): void {
     this.#memory.reserve(entryBound(node), zone.id)
-    this.#replace(this.#lookUp(view, node.name), view, zone, node, owner, flags)
+    this.#replace(this.#lookUp.find(view, node.name), view, zone, node, owner, flags)
   }
 
   /** Puts a node in the place of the entry at `old` (0: none), which was the last to be looked up. */
@@ -206,7 +209,7 @@ export class IndexWriter {
     const { name } = memory.reader
     const head = { view, zone: zone.id, owner, flags }
     if (name.length === zone.apexLength && zone.key === zoneKey(view, node.name)) head.flags |= ENTRY_FLAG.apex
-    const octets = memory.encoder.encode(memory.end, head, node, name, this.#foldedWords)
+    const octets = memory.encoder.encode(memory.end, head, node, name, this.#lookUp.words)
     if (old !== 0 && memory.isSame(old, memory.end)) return
     const place = memory.keep(octets)
     this.#count(zone, 1)
@@ -219,47 +222,29 @@ export class IndexWriter {
     this.#count(oldZone, -1)
   }
 
+  /** Takes away the node of the entry at `place`, whose name was the last to be looked up. */
+  #clear(place: number, view: number, name: NameKey): void {
+    const zone = this.#zoneOf(place)
+    if (!this.#isApex(place)) this.#remove(place)
+    else this.#put(view, zone, { name: nameOfKey(name), kind: 'plain', rrsets: [] }, NO_OWNER, ENTRY_FLAG.bare)
+  }
+
   /** Takes away the entry at `place`, whose name was the last to be looked up. */
   #remove(place: number): void {
     const zone = this.#zoneOf(place)
     this.#memory.table.remove(this.#memory.reader.name.hashes[0] as number, place)
     this.#memory.discard(place)
     this.#count(zone, -1)
-    this.#freeIfEmpty(zone)
+    this.#zones.freeIfEmpty(zone)
   }
 
-  /** Place of a name's entry, 0 for none. Leaves the folded name and its hash behind. */
-  #lookUp(view: number, name: Name): number {
-    const folded = this.#folded
-    const { length } = name
-    for (let i = 0; i < length; i++) folded[i] = foldOctet(name[i] as number)
-    folded.fill(0, length, (length + 7) & ~3)
-    const { reader } = this.#memory
-    reader.name.scan(this.#foldedView, 0, length)
-    reader.name.hash(this.#foldedView, 0, view)
-    return reader.find(this.#foldedView, 0, 0, view)
-  }
-
-  /** Counts an entry with the name of the last {@link #lookUp} in or out. */
+  /** Counts an entry with the name that was looked up last in or out. */
   #count(zone: ZoneState, difference: 1 | -1): void {
     zone.entries += difference
-    if (this.#foldedView.getUint16(0) !== WILDCARD) return
+    if (!this.#lookUp.isWildcard) return
     zone.wildcards += difference
     zone.flags = zone.wildcards > 0 ? zone.flags | ZONE.wildcards : zone.flags & ~ZONE.wildcards
     this.#memory.table.setZone(zone.id, ZONE_ROW.flags, zone.flags)
-  }
-
-  #openZone(key: string, apexLength: number): ZoneState {
-    const id = (this.#freeIds.length > RESTING_IDS ? this.#freeIds.shift() : undefined) ?? this.#zones.length
-    const zone: ZoneState = { id, key, apexLength, entries: 0, wildcards: 0, flags: 0 }
-    this.#zones[id] = zone
-    this.#zoneIds.set(key, id)
-    return zone
-  }
-
-  /** A number may be given again when no entry has it any more. */
-  #freeIfEmpty(zone: ZoneState): void {
-    if (zone.key === null && zone.entries === 0) this.#freeIds.push(zone.id)
   }
 
   /** Writes the zone's record, when it says something new. */
@@ -273,18 +258,12 @@ export class IndexWriter {
     if (old !== 0) memory.discard(old)
   }
 
-  #servedZone(id: number): ZoneState {
-    const zone = this.#zones[id]
-    if (zone === undefined || zone.key === null) throw new RangeError(`Cannot set a name: there is no zone ${id}`)
-    return zone
-  }
-
   #ownerAt(place: number): number | null {
     return place === 0 || this.#isBare(place) ? null : (this.#memory.words[place + ENTRY.owner] as number) >>> 0
   }
 
   #zoneOf(place: number): ZoneState {
-    return this.#zones[this.#memory.reader.zone(place)] as ZoneState
+    return this.#zones.at(this.#memory.reader.zone(place))
   }
 
   #isApex(place: number): boolean {

@@ -143,6 +143,16 @@ describe('IndexWriter.delete', () => {
     expect(writer.ownerOf(0, key('a.zone'))).toBeNull()
   })
 
+  it('leaves the node of another owner when told whose it is', () => {
+    const { writer, zone } = make()
+    writer.set(0, zone, node('a.zone', ['A 192.0.2.1']), 1)
+    expect(writer.deleteOwn(0, key('A.zone'), 2)).toBe(1)
+    expect(writer.ownerOf(0, key('a.zone'))).toBe(1)
+    expect(writer.deleteOwn(0, key('a.zone'), 1)).toBe(1)
+    expect(writer.deleteOwn(0, key('a.zone'), 1)).toBeNull()
+    expect(writer.nodeOf(0, key('a.zone'))).toBeNull()
+  })
+
   it('frees the slots at the end of a chain', () => {
     const { writer, zone } = make()
     const before = writer.stats().usedSlots
@@ -174,6 +184,20 @@ describe('zones', () => {
     expect(define(writer, parseName('ZONE'), 2)).toBe(zone)
     expect(define(writer, parseName('other'))).not.toBe(zone)
     expect(writer.stats().zones).toBe(2)
+  })
+
+  it('are found by any name that they hold, the deepest first, each in its view', () => {
+    const { writer, zone } = make()
+    const sub = define(writer, parseName('sub.ZONE'))
+    const other = define(writer, APEX, 1, 1)
+    writer.set(0, zone, node('bus.zone'), 1)
+    expect(writer.zoneOf(0, parseName('a.b.Sub.zone'))).toBe(sub)
+    expect(writer.zoneOf(0, key('sub.zone'))).toBe(sub)
+    expect(writer.zoneOf(0, parseName('a.bus.zone'))).toBe(zone)
+    expect(writer.zoneOf(1, parseName('a.sub.zone'))).toBe(other)
+    expect(writer.zoneOf(0, parseName('zone2'))).toBe(-1)
+    writer.removeZone(0, key('sub.zone'))
+    expect(writer.zoneOf(0, parseName('a.sub.zone'))).toBe(zone)
   })
 
   it('a new serial writes nothing into the arena', () => {
