@@ -8,7 +8,11 @@ import { makeQuery } from '../support/dns-client.ts'
 import { type RunningWaypost, startWaypost, temporaryFolder, until } from '../support/waypost.ts'
 
 const folder = temporaryFolder()
-afterAll(() => folder.dispose())
+let server: RunningWaypost | null = null
+afterAll(async () => {
+  await server?.end('SIGKILL')
+  folder.dispose()
+})
 
 /** A headless Service whose answer is far larger than a query. */
 async function start(): Promise<RunningWaypost> {
@@ -39,26 +43,27 @@ function framed(query: Buffer): Buffer {
 
 describe('SIGTERM', () => {
   it('ends a server with a stuck TCP reader, watchers and half a request within two seconds', async () => {
-    const server = await start()
+    server = await start()
+    const { api, dnsPort } = server
     const query = framed(makeQuery({ name: 'big.default.svc.cluster.local', type: 'AAAA' }))
     // It asks and never reads, so that its answers stay in flight.
-    const stuck = connect({ host: '::1', port: server.dnsPort }).on('error', () => undefined)
+    const stuck = connect({ host: '::1', port: dnsPort }).on('error', () => undefined)
     stuck.pause()
     stuck.write(Buffer.concat(new Array<Buffer>(5000).fill(query)))
-    const half = connect({ host: '::1', port: Number(new URL(server.api).port) })
+    const half = connect({ host: '::1', port: Number(new URL(api).port) })
     half.on('error', () => undefined).resume()
     half.write('POST /v1/addresses HTTP/1.1\r\nHost: [::1]\r\ncontent-length: 100\r\n\r\n{')
-    const watch = await fetch(`${server.api}/v1/routes/watch`)
+    const watch = await fetch(`${api}/v1/routes/watch`)
     const lines = watch.text()
     await until(async () => {
-      const metrics = await (await fetch(`${server.api}/metrics`)).text()
+      const metrics = await (await fetch(`${api}/metrics`)).text()
       return Number(/queries_total\{transport="tcp",type="AAAA"\} (\d+)/.exec(metrics)?.[1]) > 100
     })
 
     const started = performance.now()
     const exit = server.end('SIGTERM')
     const ready = await until(async () => {
-      const response = await fetch(`${server.api}/ready`)
+      const response = await fetch(`${api}/ready`)
       return response.status === 503 ? ((await response.json()) as { reasons: string[] }) : null
     })
     expect(ready.reasons).toEqual(['The server is stopping'])
