@@ -53,7 +53,7 @@ export function barChart({ title, series, rows, highlight }: BarChart): string {
       )
     })
   })
-  return svg(width, height, parts)
+  return svg(width, height, title, parts)
 }
 
 /** Draws a line chart with both axes from zero. */
@@ -83,11 +83,11 @@ export function lineChart({ title, xLabel, yLabel, lines }: LineChart): string {
     parts.push(`<rect x="${left + i * 210}" y="34" width="12" height="12" fill="${COLOURS[i]}"/>`)
     parts.push(`<text x="${left + 18 + i * 210}" y="45">${escapeText(line.label)}</text>`)
   })
-  return svg(width, height, parts)
+  return svg(width, height, title, parts)
 }
 
-function svg(width: number, height: number, parts: readonly string[]): string {
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}">\n${STYLE}\n${parts.join('\n')}\n</svg>\n`
+function svg(width: number, height: number, title: string, parts: readonly string[]): string {
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img">\n<title>${escapeText(title)}</title>\n${STYLE}\n${parts.join('\n')}\n</svg>\n`
 }
 
 function tick(value: number): string {
