@@ -57,10 +57,12 @@ class Server {
       const onMessage = (message: { event: string }): void => {
         if (message.event !== event) return
         this.child.off('message', onMessage)
+        this.child.off('exit', onExit)
         resolve(message as unknown as Record<string, number>)
       }
+      const onExit = (code: number | null): void => reject(new Error(`The server ended with ${code}`))
       this.child.on('message', onMessage)
-      this.child.once('exit', code => reject(new Error(`The server ended with ${code}`)))
+      this.child.once('exit', onExit)
     })
   }
 }
