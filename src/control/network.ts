@@ -9,8 +9,7 @@ import { type Address, formatAddress } from '../ip/address.ts'
 import type { ServiceFacts } from '../naming/context.ts'
 import type { Allocator } from '../pool/allocator.ts'
 import type { ClaimRequest, ClaimResult, OwnerRef } from '../pool/claims.ts'
-import { compileRoutes } from '../route/compile.ts'
-import { serviceSyncVersion } from '../route/hash.ts'
+import { compileRoutes, compileSyncVersion } from '../route/compile.ts'
 import type { Route } from '../route/route.ts'
 import { addressNeed, orderAddresses } from './address-need.ts'
 import type { Log } from './log.ts'
@@ -263,8 +262,7 @@ export class Network {
   ): void {
     const owner = before?.owner ?? this.#nextOwner++
     if (before === null) this.#options.names.countService(key, 1)
-    const routes = facts === null ? [] : compileRoutes(facts, { proxyName: this.#options.proxyName })
-    const syncVersion = serviceSyncVersion(routes)
+    const syncVersion = facts === null ? null : compileSyncVersion(facts, { proxyName: this.#options.proxyName })
     this.#published.set(key, { owner, facts, problem, syncVersion })
     this.#options.names.setService(owner, before?.facts ?? null, facts)
     if (syncVersion !== (before?.syncVersion ?? null)) {

@@ -1,7 +1,7 @@
 /** What differs between two lists of nodes. */
 import { foldName } from '../wire/name.ts'
 import type { AdditionalRecord, RRset } from '../zone/rrset.ts'
-import type { NodeChanges, OwnedNode } from './context.ts'
+import type { NodeChanges, OwnedNode, RemovedName } from './context.ts'
 import { equalBytes } from './nodes.ts'
 
 /**
@@ -26,6 +26,7 @@ export function sameNode(a: OwnedNode, b: OwnedNode): boolean {
 
 function diffByName(before: readonly OwnedNode[], after: OwnedNode[]): NodeChanges {
   if (before.length === 0) return { set: after, removed: [] }
+  if (after.length === 0) return { set: [], removed: before.map(removedName) }
   const changes: NodeChanges = { set: [], removed: [] }
   const known = new Map(before.map(node => [keyOf(node), node]))
   for (const node of after) {
@@ -34,8 +35,12 @@ function diffByName(before: readonly OwnedNode[], after: OwnedNode[]): NodeChang
     known.delete(key)
     if (old === undefined || !sameNode(old, node)) changes.set.push(node)
   }
-  for (const { role, node } of known.values()) changes.removed.push({ role, key: foldName(node.name) })
+  for (const gone of known.values()) changes.removed.push(removedName(gone))
   return changes
+}
+
+function removedName({ role, node }: OwnedNode): RemovedName {
+  return { role, key: foldName(node.name) }
 }
 
 function keyOf({ role, node }: OwnedNode): string {

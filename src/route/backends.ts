@@ -39,6 +39,23 @@ const candidates = new Candidates()
  * @param slices all of the Service's slices, sorted by name.
  */
 export function backendsOfPort(slices: readonly EndpointSlice[], family: Family, port: ServicePort): PortBackends {
+  const appProtocol = gather(slices, family, port)
+  const backends: Backend[] = []
+  return { backends, hash: pick(slices, backends), appProtocol }
+}
+
+/** {@link backendsOfPort} without the list, which is most of the work. */
+export function hashBackendsOfPort(
+  slices: readonly EndpointSlice[],
+  family: Family,
+  port: ServicePort,
+): Omit<PortBackends, 'backends'> {
+  const appProtocol = gather(slices, family, port)
+  return { hash: pick(slices, null), appProtocol }
+}
+
+/** Makes the endpoints behind a port the candidates, in order; returns what the slices say of the application protocol. */
+function gather(slices: readonly EndpointSlice[], family: Family, port: ServicePort): string | null {
   candidates.clear()
   let appProtocol: string | null = null
   for (let s = 0; s < slices.length; s++) {
@@ -51,15 +68,15 @@ export function backendsOfPort(slices: readonly EndpointSlice[], family: Family,
     }
   }
   candidates.sort()
-  return { ...pick(slices), appProtocol }
+  return appProtocol
 }
 
 function joins(slicePort: EndpointPort, port: ServicePort): boolean {
   return slicePort.name === port.name && slicePort.protocol === port.protocol && !!slicePort.port
 }
 
-function pick(slices: readonly EndpointSlice[]): { backends: Backend[]; hash: Hash64 } {
-  const backends: Backend[] = []
+/** The hash of the candidates that are backends; appends them to `backends`. */
+function pick(slices: readonly EndpointSlice[], backends: Backend[] | null): Hash64 {
   const hash = new Hash64()
   const { count, order } = candidates
   let previous = -1
@@ -73,7 +90,7 @@ function pick(slices: readonly EndpointSlice[]): { backends: Backend[]; hash: Ha
     if (state === null) continue
     const meta = slice.meta[endpoint] as EndpointMeta
     hashBackend(hash, index, state, meta)
-    backends.push({
+    backends?.push({
       address: formatAddress(slice.addresses, 16 * endpoint),
       port: candidates.ports[index] as number,
       state,
@@ -83,7 +100,7 @@ function pick(slices: readonly EndpointSlice[]): { backends: Backend[]; hash: Ha
       forNodes: meta.forNodes,
     })
   }
-  return { backends, hash }
+  return hash
 }
 
 function hashBackend(hash: Hash64, index: number, state: BackendState, meta: EndpointMeta): void {

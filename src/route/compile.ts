@@ -1,8 +1,8 @@
 /** A Service and its endpoints → its routes. Pure: the same facts give the same routes on every replica. */
 import type { EndpointSlice, Service, ServicePort } from '../cluster/objects.ts'
 import { type Address, compareAddresses, familyOf, formatAddress } from '../ip/address.ts'
-import { backendsOfPort, type PortBackends } from './backends.ts'
-import { Hash64 } from './hash.ts'
+import { backendsOfPort, hashBackendsOfPort, type PortBackends } from './backends.ts'
+import { Hash64, serviceSyncVersion } from './hash.ts'
 import type { Route } from './route.ts'
 import { wordAt } from './slots.ts'
 
@@ -28,18 +28,36 @@ export interface CompileOptions {
  * Services and those without an address have none. A route without endpoints is a route without backends.
  */
 export function compileRoutes(facts: RouteFacts, options: CompileOptions): Route[] {
+  return forEachRoute(facts, options, (port, address, slices) => {
+    return routeOf(facts.service, port, address, backendsOfPort(slices, familyOf(address), port))
+  })
+}
+
+/**
+ * The Service's sync version, see `serviceSyncVersion`: that of {@link compileRoutes}, in a third of its time.
+ *
+ * @returns null when the Service has no route.
+ */
+export function compileSyncVersion(facts: RouteFacts, options: CompileOptions): string | null {
+  const { service } = facts
+  const versions = forEachRoute(facts, options, (port, address, slices) => {
+    const { hash, appProtocol } = hashBackendsOfPort(slices, familyOf(address), port)
+    return { syncVersion: hashRoute(service, port, address, port.appProtocol ?? appProtocol, hash) }
+  })
+  return serviceSyncVersion(versions)
+}
+
+function forEachRoute<T>(
+  facts: RouteFacts,
+  options: CompileOptions,
+  make: (port: ServicePort, address: Address, slices: readonly EndpointSlice[]) => T,
+): T[] {
   const { service } = facts
   if (!isRouted(service, options)) return []
   const addresses = facts.addresses.length < 2 ? facts.addresses : facts.addresses.toSorted(compareAddresses)
   const slices = facts.slices.length < 2 ? facts.slices : facts.slices.toSorted(bySliceName)
   const ports = service.ports.length < 2 ? service.ports : service.ports.toSorted(byNameAndProtocol)
-  const routes: Route[] = []
-  for (const port of ports) {
-    for (const address of addresses) {
-      routes.push(routeOf(service, port, address, backendsOfPort(slices, familyOf(address), port)))
-    }
-  }
-  return routes
+  return ports.flatMap(port => addresses.map(address => make(port, address, slices)))
 }
 
 function isRouted(service: Service, options: CompileOptions): boolean {

@@ -78,7 +78,7 @@ export class Hash64 {
  *
  * @returns null when the Service has no route.
  */
-export function serviceSyncVersion(routes: readonly Route[]): string | null {
+export function serviceSyncVersion(routes: readonly Pick<Route, 'syncVersion'>[]): string | null {
   if (routes.length === 0) return null
   const hash = new Hash64()
   for (const route of routes) hash.text(route.syncVersion)

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type EndpointSlice, READY, SERVING, TERMINATING } from '#src/cluster/objects.ts'
 import { compareAddresses, parseAddress } from '#src/ip/address.ts'
-import { compileRoutes, type RouteFacts } from '#src/route/compile.ts'
+import { compileRoutes, compileSyncVersion, type RouteFacts } from '#src/route/compile.ts'
 import { serviceSyncVersion } from '#src/route/hash.ts'
 import type { Backend, Route } from '#src/route/route.ts'
 import { address, conditionBits, service, servicePort, slice, slicePort } from './fixtures.ts'
@@ -10,8 +10,12 @@ import { address, conditionBits, service, servicePort, slice, slicePort } from '
 const VIP = 'fdaa:0:48c8:0:1::1a'
 const NO_PROXY = { proxyName: null }
 
+/** The routes; every time the Service's sync version is checked, which is made without them. */
 function compile(fields: Partial<RouteFacts>): Route[] {
-  return compileRoutes({ service: service(), addresses: [address(VIP)], slices: [], ...fields }, NO_PROXY)
+  const facts = { service: service(), addresses: [address(VIP)], slices: [], ...fields }
+  const routes = compileRoutes(facts, NO_PROXY)
+  expect(compileSyncVersion(facts, NO_PROXY)).toBe(serviceSyncVersion(routes))
+  return routes
 }
 
 function backendsOf(...slices: EndpointSlice[]): readonly Backend[] {
