@@ -45,7 +45,12 @@ export const METRICS: readonly MetricDefinition[] = [
   counter('dns_tcp_accepted_total', 'TCP connections taken.', [], s => one(s.dns().tcpAccepted)),
   counter('dns_tcp_closed_total', 'TCP connections closed.', ['reason'], s => s.dns().tcpClosed),
 
-  gauge('index_names', 'Names in the index, every network counted; one that several owners share has an entry for each of them too.', [], s => one(s.index().names)),
+  gauge(
+    'index_names',
+    'Names in the index, every network counted; one that several owners share has an entry for each of them too.',
+    [],
+    s => one(s.index().names),
+  ),
   gauge('index_zones', 'Zones in the index.', [], s => one(s.index().zones)),
   gauge('index_arena_bytes', 'Size of the arena of answers.', [], s => one(s.index().arenaBytes)),
   gauge('index_used_bytes', 'Bytes of the arena that are written.', [], s => one(s.index().usedBytes)),
