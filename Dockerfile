@@ -29,10 +29,11 @@ RUN install --directory --owner=node --group=node /data node_modules/.cache/wayp
 USER node
 ENV NODE_ENV=production
 # Where the health check looks; set it together with --http.
-ENV WAYPOST_HEALTH=http://[::1]:8053/health
+ENV WAYPOST_HEALTH=http://127.0.0.1:8053/health
 VOLUME /data
 EXPOSE 53/udp 53/tcp 8053/tcp
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
   CMD ["node", "-e", "fetch(process.env.WAYPOST_HEALTH).then(r => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["node", "bin/waypost.js"]
-CMD ["serve", "--dns", "[::]:53", "--http", "[::1]:8053", "--data", "/data"]
+# A container may have one family only, and may have no ::1.
+CMD ["serve", "--dns", "[::]:53", "--dns", "0.0.0.0:53", "--http", "127.0.0.1:8053", "--data", "/data"]
