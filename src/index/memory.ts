@@ -39,9 +39,9 @@ export interface IndexMemoryOptions {
 }
 
 const FIRST_ZONES = 64
-/** A table is replaced when it is half full; there must be some way to go in the fresh one. */
-const FULL_SLOTS = 2
-const FRESH_SLOTS = 2.2
+/** Slots for each entry: a table is replaced when it is five eighths full, and a fresh one has some way to go. */
+const FULL_SLOTS = 1.6
+const FRESH_SLOTS = 1.8
 /** A fresh arena is at most a quarter full. */
 const FRESH_ARENA = 4
 /** Below this the system has no memory for us at all. */
@@ -52,8 +52,8 @@ const LEAST_GARBAGE = 16
 const STUCK_GARBAGE = 4
 /** Regions that one change may have to empty. */
 const MOST_EMPTIED = 6
-/** Honest names of a table that is half full meet at most 70 others; beyond this somebody knows the seed. */
-const MAX_PROBES = 192
+/** Honest names of a full table meet at most 160 others; beyond this somebody knows the seed. */
+const MAX_PROBES = 256
 /** Above this a block of words is copied by the runtime, below it word by word: a call costs more. */
 const COPY_BY_CALL = 256
 

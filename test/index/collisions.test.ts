@@ -71,7 +71,7 @@ describe('names that were chosen to share a slot', () => {
   it('are spread by other keys', () => {
     const hash = hasher(APEX)
     const hostile: string[] = []
-    for (let i = 0; hostile.length < 250; i++) {
+    for (let i = 0; hostile.length < 350; i++) {
       const label = i.toString(32)
       if ((hash(label) & (SLOTS - 1)) === 17) hostile.push(label)
     }

@@ -258,7 +258,7 @@ describe('zones', () => {
 })
 
 describe('generations', () => {
-  it('slots that are half taken are replaced, the arena stays', () => {
+  it('slots that are mostly taken are replaced, the arena stays', () => {
     const { writer, zone, generations } = make({ initialArenaBytes: 1 << 20 })
     const { arena } = writer.buffers
     for (let i = 0; i < 300; i++) writer.set(0, zone, node(`n${i}.zone`, [`A 192.0.2.${i % 250}`]), i)
