@@ -13,7 +13,7 @@ import { WaypostError } from './errors.ts'
 import { createLog } from './observe/log.ts'
 import { banner } from './serve/banner.ts'
 import { type RunningServer, startServer } from './serve/server.ts'
-import { untilSignal, watchConfig } from './serve/signals.ts'
+import { takeSignals, watchConfig } from './serve/signals.ts'
 
 /** How `waypost serve` runs. */
 export interface ServeOptions {
@@ -29,6 +29,7 @@ export interface ServeOptions {
 /** Runs until SIGTERM or SIGINT; resolves with the exit status. Errors of the start are thrown. */
 export async function serve(options: ServeOptions): Promise<number> {
   const log = createLog(options.config.log.level)
+  const signals = takeSignals()
   const server = await startServer(options.config, log)
   if (options.terminal) process.stdout.write(banner(options.config, server.bound))
   let config = options.config
@@ -36,11 +37,13 @@ export async function serve(options: ServeOptions): Promise<number> {
     config = await applyReload(server, log, config, options.reload)
   }
   const stopWatching = watchConfig(options.configFile, reload)
-  const signal = await untilSignal(reload, server.failed)
+  signals.onReload(reload)
+  const signal = await Promise.race([signals.ended, server.failed.then(() => 'failed')])
   log.info({ event: 'stopping', signal }, 'Stopping')
   stopWatching()
   await server.stop()
   log.info({ event: 'stopped' }, 'Stopped')
+  signals.close()
   return signal === 'failed' ? 1 : 0
 }
 

@@ -1,17 +1,34 @@
 /** What tells the process to end or to read its configuration again. */
 import { watch } from 'chokidar'
 
-/** Resolves with the signal that ends the process, or 'failed' when `failed` resolves first. */
-export async function untilSignal(reload: () => Promise<void>, failed: Promise<unknown>): Promise<string> {
-  const onReload = (): void => void reload()
-  process.on('SIGHUP', onReload)
-  try {
-    return await new Promise(resolve => {
-      for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal))
-      void failed.then(() => resolve('failed'))
-    })
-  } finally {
-    process.off('SIGHUP', onReload)
+/** The signals of the process, taken from the moment on at which it begins to start. */
+export interface Signals {
+  /** Resolves with the first signal that ends the process. */
+  readonly ended: Promise<string>
+  /** From now on SIGHUP calls `reload`; before, there was nothing to read again. */
+  onReload(reload: () => Promise<void>): void
+  /** Gives the signals back. */
+  close(): void
+}
+
+/** Takes SIGTERM, SIGINT and SIGHUP, whose default would end the process at once. */
+export function takeSignals(): Signals {
+  const { promise, resolve } = Promise.withResolvers<string>()
+  const handlers: Partial<Record<NodeJS.Signals, () => void>> = {
+    SIGTERM: () => resolve('SIGTERM'),
+    SIGINT: () => resolve('SIGINT'),
+    SIGHUP: () => void reload?.(),
+  }
+  let reload: (() => Promise<void>) | null = null
+  for (const [signal, handler] of Object.entries(handlers)) process.on(signal, handler)
+  return {
+    ended: promise,
+    onReload: next => {
+      reload = next
+    },
+    close: () => {
+      for (const [signal, handler] of Object.entries(handlers)) process.off(signal, handler)
+    },
   }
 }
 

@@ -1,11 +1,15 @@
 /** SIGTERM to a busy process: not ready, last syncs, answers in flight, and the end within two seconds. */
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
 import { makeQuery } from '../support/dns-client.ts'
 import { type RunningWaypost, startWaypost, temporaryFolder, until } from '../support/waypost.ts'
+
+const ENTRY = fileURLToPath(new URL('../../bin/waypost.js', import.meta.url))
 
 const folder = temporaryFolder()
 let server: RunningWaypost | null = null
@@ -42,6 +46,16 @@ function framed(query: Buffer): Buffer {
 }
 
 describe('SIGTERM', () => {
+  it('to a server that is still starting ends it with status 0 too', async () => {
+    const zones = join(folder.path, 'zones')
+    mkdirSync(zones)
+    const args = ['serve', '--dns', '[::1]:0', '--http', '[::1]:0', '--zones', zones, '--data', join(folder.path, 'd')]
+    const child = spawn(process.execPath, [ENTRY, ...args], { stdio: ['ignore', 'pipe', 'ignore'] })
+    // The first line of the log comes before the sockets are open.
+    child.stdout.once('data', () => child.kill('SIGTERM'))
+    expect(await once(child, 'exit')).toEqual([0, null])
+  })
+
   it('ends a server with a stuck TCP reader, watchers and half a request within two seconds', async () => {
     server = await start()
     const { api, dnsPort } = server
