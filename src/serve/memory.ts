@@ -1,8 +1,9 @@
 /**
- * Gives back to the system what a bulk of work has left behind. V8 keeps the pages of a heap that was once large: after
- * a start with 10,000 Services and 250,000 endpoints they are a third of the process, and nothing that happens later
- * frees them. A collection of last resort does; it stops the control thread for about 2 ms a megabyte that lives, so it
- * is made right behind work that held that thread for longer anyway. DNS is answered by other threads meanwhile.
+ * Gives back to the system what a bulk of work has left behind. V8 keeps the pages of a heap that was once large, and
+ * glibc those between blocks that are in use: after a start with 10,000 Services and 250,000 endpoints they are a
+ * quarter of the process, and nothing that happens later frees them. A collection of last resort does; it stops the
+ * control thread for about 2 ms a megabyte that lives, so it is made right behind work that held that thread for longer
+ * anyway. DNS is answered by other threads meanwhile.
  */
 import { getHeapStatistics } from 'node:v8'
 
@@ -58,7 +59,22 @@ export class MemoryKeeper {
 function lastResort(): (() => void) | null {
   const { gc } = globalThis
   if (gc === undefined) return null
-  return () => void gc({ type: 'major', execution: 'sync', flavor: 'last-resort' })
+  const trim = process.platform === 'linux' ? mallocTrim() : null
+  return () => {
+    gc({ type: 'major', execution: 'sync', flavor: 'last-resort' })
+    void trim?.then(call => call?.())
+  }
+}
+
+/** malloc_trim(3), which glibc has and musl has not; null where it is not to be had. It takes about a millisecond. */
+async function mallocTrim(): Promise<(() => void) | null> {
+  try {
+    const { default: koffi } = await import('koffi')
+    const trim = koffi.load(null).func('int malloc_trim(size_t)')
+    return () => void trim(0)
+  } catch {
+    return null
+  }
 }
 
 function committed(): number {
