@@ -11,6 +11,7 @@
  *
  * A double holds whole numbers up to 2^53, and its store is never torn on the platforms that Node runs on.
  */
+import { INFO_CODE } from '../wire/edns.ts'
 import { RCODE, TYPE, typeName } from '../wire/record-type.ts'
 
 /** Transport labels, in the order of the transport numbers. */
@@ -47,6 +48,10 @@ const COUNTED_RCODES: readonly [rcode: number, name: string][] = [
 ]
 const RCODE_CELLS = 17
 
+/** Info codes of extended errors that are counted by name; everything else is `other`, which is code 0. */
+const INFO_CODES: readonly [name: string, code: number][] = Object.entries(INFO_CODE)
+const INFO_CODE_CELLS = 1 + Math.max(...Object.values(INFO_CODE))
+
 /** What an answer was, beyond its response code. */
 const ANSWER_KINDS = ['hit', 'nodata', 'nxdomain', 'referral', 'cname', 'synthesized'] as const
 const DROP_REASONS = ['short', 'response', 'oversized', 'source', 'send', 'fault'] as const
@@ -59,6 +64,7 @@ const DURATION_CELLS = 14
 type CellGroup =
   | 'queries'
   | 'responses'
+  | 'extendedErrors'
   | 'truncated'
   | 'answers'
   | 'dropped'
@@ -81,6 +87,8 @@ const WIDTHS: Readonly<Record<CellGroup, number>> = {
   queries: TRANSPORTS.length * TYPE_CELLS,
   /** Replies: transport × extended response code (0…16). */
   responses: TRANSPORTS.length * RCODE_CELLS,
+  /** Replies with an extended error, whether the client can read it or not: info code. */
+  extendedErrors: INFO_CODE_CELLS,
   /** Replies with TC set: transport. */
   truncated: TRANSPORTS.length,
   /** Replies by {@link ANSWER_KINDS}. */
@@ -151,6 +159,8 @@ export interface CounterSnapshot {
   readonly queries: readonly LabelledCount[]
   /** transport, rcode */
   readonly responses: readonly LabelledCount[]
+  /** code, by its name */
+  readonly extendedErrors: readonly LabelledCount[]
   /** transport */
   readonly truncated: readonly LabelledCount[]
   /** kind */
@@ -212,6 +222,11 @@ export class Counters {
     this.add(CELL.responses + transport * RCODE_CELLS + rcode, 1)
   }
 
+  /** Counts a reply with an extended error. */
+  extendedError(infoCode: number): void {
+    this.add(CELL.extendedErrors + (infoCode < INFO_CODE_CELLS ? infoCode : INFO_CODE.other), 1)
+  }
+
   /** Counts a batch of packets that were received together and answered within `nanoseconds` altogether. */
   observe(packets: number, nanoseconds: number): void {
     this.add(CELL.batches, 1)
@@ -248,6 +263,10 @@ export function readCounters(memory: SharedArrayBuffer): CounterSnapshot {
       [...COUNTED_TYPES.map(typeName), 'other'].map((name, i) => [i, name]),
     ),
     responses: rows(CELL.responses, RCODE_CELLS, COUNTED_RCODES),
+    extendedErrors: INFO_CODES.map(([name, code]) => ({
+      labels: [snakeCase(name)],
+      value: sum(CELL.extendedErrors + code),
+    })),
     truncated: named(TRANSPORTS, CELL.truncated),
     answers: named(ANSWER_KINDS, CELL.answers),
     dropped: named(DROP_REASONS, CELL.dropped),
@@ -277,6 +296,10 @@ function layOut<Names extends string>(widths: Record<Names, number>): Readonly<R
     next += widths[name]
   }
   return firsts
+}
+
+function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`)
 }
 
 function cellsOf<Names extends string>(names: readonly Names[], first: number): Readonly<Record<Names, number>> {

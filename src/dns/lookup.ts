@@ -8,8 +8,10 @@
  */
 import { ENTRY_FLAG, ZONE, ZONE_RECORD } from '../index/layout.ts'
 import type { IndexReader } from '../index/reader.ts'
+import { INFO_CODE } from '../wire/edns.ts'
 import { CLASS, RCODE, TYPE } from '../wire/record-type.ts'
 import { ANSWER } from './counters.ts'
+import { ERROR_TEXT } from './edns/extended-errors.ts'
 import type { Reply } from './reply.ts'
 import { Sections } from './sections.ts'
 import { isInnerNibbleName, isInnerOctetName, readDashedAddress } from './synthesis.ts'
@@ -159,6 +161,7 @@ export class Lookup {
       this.#reply.clear()
       this.#reply.isAuthoritative = false
       this.#reply.rcode = RCODE.SERVFAIL
+      this.#reply.extendedError(INFO_CODE.notReady, ERROR_TEXT.unsynced)
       return 0
     }
     return record
@@ -166,7 +169,10 @@ export class Lookup {
 
   /** The name is in no zone of ours: REFUSED, or where a chain leaves our zones. */
   #leave(): number {
-    if (this.#links === 0) this.#reply.rcode = RCODE.REFUSED
+    if (this.#links === 0) {
+      this.#reply.rcode = RCODE.REFUSED
+      this.#reply.extendedError(INFO_CODE.notAuthoritative, ERROR_TEXT.foreign)
+    }
     return NO_ANSWER
   }
 

@@ -3,6 +3,7 @@
  * there and nothing may follow (RFC 1035 section 4.1, RFC 6891 section 6.1).
  */
 import type { NameHash } from '../index/hash.ts'
+import { OPTION } from '../wire/edns.ts'
 import { MAX_NAME } from '../wire/name.ts'
 import { TYPE } from '../wire/record-type.ts'
 
@@ -13,6 +14,9 @@ export const BAD_QUESTION = 1
 /** The question is good, what follows it is not. */
 export const BAD_REST = 2
 
+/** Bits of {@link Query.asks}: server identifier (RFC 5001). */
+export const ASKS: { readonly nsid: 1 } = { nsid: 1 }
+
 /** Octets of a message's header. */
 export const HEADER_OCTETS = 12
 
@@ -20,8 +24,6 @@ export const HEADER_OCTETS = 12
 const QUESTION_FIXED = 4
 /** Type, class, TTL and length of an RR. */
 const RR_FIXED = 10
-/** Name server identifier (RFC 5001 section 2.3). */
-const OPTION_NSID = 3
 const POINTER = 0xc0
 const MAX_POINTERS = 127
 
@@ -37,7 +39,8 @@ export class Query {
   version = 0
   /** The DO bit (RFC 3225). */
   isDnssecOk = false
-  wantsNsid = false
+  /** What its options ask for, bits of {@link ASKS}. */
+  asks = 0
 
   /**
    * Reads the message of `length` octets at `start`, which has one question.
@@ -99,7 +102,7 @@ export class Query {
     const optionsEnd = options + bytes.getUint16(fixed + 8)
     if (optionsEnd > end) return -1
     this.hasEdns = true
-    this.wantsNsid = false
+    this.asks = 0
     this.udpSize = bytes.getUint16(fixed + 2)
     this.version = bytes.getUint8(fixed + 5)
     this.isDnssecOk = bytes.getUint8(fixed + 6) >= 0x80
@@ -107,7 +110,7 @@ export class Query {
     if (this.version !== 0) return optionsEnd
     let option = options
     while (option + 4 <= optionsEnd) {
-      if (bytes.getUint16(option) === OPTION_NSID) this.wantsNsid = true
+      if (bytes.getUint16(option) === OPTION.NSID) this.asks |= ASKS.nsid
       option += 4 + bytes.getUint16(option + 2)
     }
     return option === optionsEnd ? optionsEnd : -1

@@ -2,12 +2,10 @@
  * Builds a reply in place: header and question copied from the query, then records copied from the name index, then
  * OPT. What does not fit is left out at whole records.
  */
+import type { InfoCode } from '../wire/edns.ts'
+import { ReplyOptions } from './edns/reply-options.ts'
 import type { Query } from './query.ts'
 
-/** The OPT record without options (RFC 6891 section 6.1.2). */
-const OPT_OCTETS = 11
-const OPTION_HEADER = 4
-const OPTION_NSID = 3
 const HEADER_OCTETS = 12
 const POINTER = 0xc0
 
@@ -32,14 +30,28 @@ export class Reply {
   /** Where records must end. */
   #limit = 0
   #recordsStart = 0
+  /** Octets that are kept for OPT; 0: the query has none, and so has the reply. */
   #optOctets = 0
-  #udpLimit = 0
-  #nsid: Uint8Array | null = null
+  readonly #options = new ReplyOptions()
 
   /** Takes what is said in OPT: the longest UDP message that we take, and our identifier. */
   configure(udpLimit: number, nsid: Uint8Array | null): void {
-    this.#udpLimit = udpLimit
-    this.#nsid = nsid
+    this.#options.configure(udpLimit, nsid)
+  }
+
+  /** Code of the extended error; −1: none. */
+  get infoCode(): number {
+    return this.#options.infoCode
+  }
+
+  /**
+   * Says why (RFC 8914), for those who have EDNS, as far as there is room. The last error counts.
+   *
+   * @param code why.
+   * @param text UTF-8 that was encoded before and does not change.
+   */
+  extendedError(code: InfoCode, text?: Uint8Array): void {
+    this.#options.setError(code, text)
   }
 
   /**
@@ -63,12 +75,8 @@ export class Reply {
     this.rcode = 0
     this.isAuthoritative = false
     this.isTruncated = false
-    this.#optOctets = query.hasEdns ? OPT_OCTETS : 0
-    const nsid = this.#nsid
-    if (query.wantsNsid && query.hasEdns && nsid !== null) {
-      const octets = OPT_OCTETS + OPTION_HEADER + nsid.length
-      if (copied + octets <= limit) this.#optOctets = octets
-    }
+    this.#options.clearError()
+    this.#optOctets = query.hasEdns ? this.#options.reserve(query, limit - copied) : 0
     if (copied + this.#optOctets > limit) return false
     this.#limit = start + limit - this.#optOctets
     this.at = start
@@ -107,7 +115,9 @@ export class Reply {
     bytes.setUint16(start + 6, this.answers)
     bytes.setUint16(start + 8, this.authorities)
     bytes.setUint16(start + 10, this.additionals + (this.#optOctets === 0 ? 0 : 1))
-    if (this.#optOctets !== 0) this.#closeWithOpt(query)
+    if (this.#optOctets !== 0) {
+      this.at = this.#options.write(bytes, this.at, this.#limit + this.#optOctets, this.rcode, query.isDnssecOk)
+    }
     return this.at - start
   }
 
@@ -161,24 +171,6 @@ export class Reply {
     this.#copy(from, start, (fitting - head) * octets)
     if (shift !== 0) this.#shiftPointers(at, shift)
     return fitting
-  }
-
-  #closeWithOpt(query: Query): void {
-    const { bytes, at } = this
-    const nsid = this.#nsid
-    const options = this.#optOctets - OPT_OCTETS
-    bytes.setUint8(at, 0)
-    bytes.setUint16(at + 1, 41)
-    bytes.setUint16(at + 3, this.#udpLimit)
-    bytes.setUint8(at + 5, this.rcode >> 4)
-    bytes.setUint8(at + 6, 0)
-    bytes.setUint16(at + 7, query.isDnssecOk ? 0x8000 : 0)
-    bytes.setUint16(at + 9, options)
-    this.at = at + this.#optOctets
-    if (options === 0 || nsid === null) return
-    bytes.setUint16(at + OPT_OCTETS, OPTION_NSID)
-    bytes.setUint16(at + OPT_OCTETS + 2, nsid.length)
-    for (let i = 0; i < nsid.length; i++) bytes.setUint8(at + OPT_OCTETS + OPTION_HEADER + i, nsid[i] as number)
   }
 
   #copy(from: DataView, start: number, octets: number): void {

@@ -5,9 +5,11 @@
  */
 import { STATE } from '../index/layout.ts'
 import type { IndexReader } from '../index/reader.ts'
+import { INFO_CODE, type InfoCode } from '../wire/edns.ts'
 import { CLASS, RCODE, TYPE } from '../wire/record-type.ts'
 import { Chaos } from './chaos.ts'
 import { CELL, type Counters, DROP } from './counters.ts'
+import { ERROR_TEXT } from './edns/extended-errors.ts'
 import { Lookup, NO_ANSWER } from './lookup.ts'
 import { BAD_QUESTION, HEADER_OCTETS, Query, READ } from './query.ts'
 import { Reply } from './reply.ts'
@@ -97,7 +99,8 @@ export class Responder {
     if (!this.#reply.open(this.#outputView, outStart, limit, bytes, start, copied, parsed))
       return this.#drop(DROP.fault)
     if (status === READ) this.#answer(bytes, start, view, transport)
-    else this.#reply.rcode = (flags & OPCODE) === 0 ? RCODE.FORMERR : RCODE.NOTIMP
+    else if ((flags & OPCODE) === 0) this.#fail(RCODE.FORMERR, INFO_CODE.other, ERROR_TEXT.malformed)
+    else this.#fail(RCODE.NOTIMP, INFO_CODE.notSupported, ERROR_TEXT.opcode)
     return this.#close(transport)
   }
 
@@ -110,11 +113,13 @@ export class Responder {
     if (query.hasEdns && query.version !== 0) {
       reply.rcode = RCODE.BADVERS
     } else if (this.#reader.state() !== STATE.serving) {
-      reply.rcode = RCODE.SERVFAIL
+      this.#fail(RCODE.SERVFAIL, INFO_CODE.notReady, ERROR_TEXT.starting)
     } else if (query.class !== CLASS.IN) {
       this.#answerOtherClass(bytes, start)
-    } else if (view < 0 || type === TYPE.AXFR || type === TYPE.IXFR) {
-      reply.rcode = RCODE.REFUSED
+    } else if (view < 0) {
+      this.#fail(RCODE.REFUSED, INFO_CODE.prohibited, ERROR_TEXT.noNetwork)
+    } else if (type === TYPE.AXFR || type === TYPE.IXFR) {
+      this.#fail(RCODE.REFUSED, INFO_CODE.notSupported, ERROR_TEXT.transfer)
     } else {
       const kind = this.#lookup.answer(bytes, start + HEADER_OCTETS, type, view)
       if (kind !== NO_ANSWER) this.#counters.add(kind, 1)
@@ -124,7 +129,12 @@ export class Responder {
   #answerOtherClass(bytes: DataView, start: number): void {
     const chaos = this.#query.class === CLASS.CH && this.#query.type === TYPE.TXT ? this.#chaos : null
     const isAnswered = chaos?.answer(bytes, start + HEADER_OCTETS, this.#reader.name.length) ?? false
-    if (!isAnswered) this.#reply.rcode = RCODE.REFUSED
+    if (!isAnswered) this.#fail(RCODE.REFUSED, INFO_CODE.notSupported, ERROR_TEXT.otherClass)
+  }
+
+  #fail(rcode: number, infoCode: InfoCode, text: Uint8Array): void {
+    this.#reply.rcode = rcode
+    this.#reply.extendedError(infoCode, text)
   }
 
   #limit(transport: number): number {
@@ -137,6 +147,7 @@ export class Responder {
     const counters = this.#counters
     const reply = this.#reply
     counters.response(transport, reply.rcode)
+    if (reply.infoCode >= 0) counters.extendedError(reply.infoCode)
     if (reply.isTruncated) counters.add(CELL.truncated + transport, 1)
     return reply.close(this.#query)
   }

@@ -25,6 +25,7 @@ export type MetricDefinition =
 export const METRICS: readonly MetricDefinition[] = [
   counter('dns_queries_total', 'DNS queries by type.', ['transport', 'type'], s => s.dns().queries),
   counter('dns_responses_total', 'DNS responses by response code.', ['transport', 'rcode'], s => s.dns().responses),
+  counter('dns_extended_errors_total', 'Responses that say why (RFC 8914).', ['code'], s => s.dns().extendedErrors),
   counter('dns_truncated_total', 'Responses cut to fit, with TC set.', ['transport'], s => s.dns().truncated),
   counter('dns_answers_total', 'Responses by what was found.', ['kind'], s => s.dns().answers),
   counter('dns_received_packets_total', 'DNS messages received.', ['transport'], s => s.dns().receivedPackets),

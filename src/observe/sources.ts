@@ -24,6 +24,8 @@ export interface DnsFigures {
   readonly queries: readonly Labelled[]
   /** transport, rcode */
   readonly responses: readonly Labelled[]
+  /** code */
+  readonly extendedErrors: readonly Labelled[]
   /** transport */
   readonly truncated: readonly Labelled[]
   /** kind */

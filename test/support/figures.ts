@@ -7,6 +7,7 @@ export function fakeFigures(): MetricSources {
     dns: () => ({
       queries: [{ labels: ['udp', 'AAAA'], value: 3 }],
       responses: [{ labels: ['udp', 'NOERROR'], value: 3 }],
+      extendedErrors: [{ labels: ['not_authoritative'], value: 1 }],
       truncated: [{ labels: ['udp'], value: 1 }],
       answers: [{ labels: ['hit'], value: 3 }],
       receivedPackets: [{ labels: ['udp'], value: 4 }],
