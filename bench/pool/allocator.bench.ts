@@ -7,7 +7,7 @@ import { isPrefix, type Prefix, parsePrefix } from '../../src/ip/prefix.ts'
 import { Allocator } from '../../src/pool/allocator.ts'
 import type { ClaimRequest, OwnerRef } from '../../src/pool/claims.ts'
 import type { ClaimStore } from '../../src/pool/ledger.ts'
-import { Pool } from '../../src/pool/pool.ts'
+import { PoolSet } from '../../src/pool/pool-set.ts'
 import { type BenchRow, formatRows } from '../report.ts'
 
 const MEMORY: ClaimStore = { load: () => [], write: () => undefined, close: () => undefined }
@@ -28,7 +28,7 @@ export async function run(): Promise<BenchRow[]> {
 
 /** Place, take and give back one address, in a pool that stays as full as it is. */
 function placement(what: string, length: string, claims: number): BenchRow[] {
-  const pool = new Pool('personal', prefix(length))
+  const pool = new PoolSet('personal', [prefix(length)])
   for (let i = 0; i < claims; i++) pool.take(pool.place(service(i)) as Address)
   const nanoseconds = perOperation(200_000, i => {
     const address = pool.place(service(claims + i)) as Address
@@ -40,8 +40,8 @@ function placement(what: string, length: string, claims: number): BenchRow[] {
 
 /** Claims with all their books and without a disk: new owners one by one and by the thousand, and owners that hold. */
 function allocator(what: string, length: string, claims: number): BenchRow[] {
-  const one = new Allocator(MEMORY, { clock: () => 0, restMs: 0 })
-  one.setPool('personal', prefix(length))
+  const one = new Allocator(MEMORY, { clock: () => 0, restMs: 0, leaseMs: 90_000 })
+  one.setPools('personal', [prefix(length)])
   one.claim(Array.from({ length: claims }, (_, i) => request(i)))
   const room = Math.min(1000, 65_534 - (claims % 65_534))
   const rows = [1, room].map(size => ({
@@ -79,8 +79,8 @@ function churn(one: Allocator, claims: number, room: number, size: number): numb
 function durable(): BenchRow[] {
   const directory = mkdtempSync(join(tmpdir(), 'waypost-bench-'))
   try {
-    const one = Allocator.open({ directory, clock: Date.now, restMs: 600_000 })
-    one.setPool('personal', prefix('/64'))
+    const one = Allocator.open({ directory, clock: Date.now, restMs: 600_000, leaseMs: 90_000 })
+    one.setPools('personal', [prefix('/64')])
     const bulk = perSecond(100_000, () => one.claim(Array.from({ length: 100_000 }, (_, i) => request(i))))
     const batches = perSecond(20_000, () => {
       for (let b = 0; b < 200; b++) one.claim(Array.from({ length: 100 }, (_, i) => request(100_000 + 100 * b + i)))
@@ -90,8 +90,8 @@ function durable(): BenchRow[] {
     })
     one.close()
     const start = performance.now()
-    const again = Allocator.open({ directory, clock: Date.now, restMs: 600_000 })
-    again.setPool('personal', prefix('/64'))
+    const again = Allocator.open({ directory, clock: Date.now, restMs: 600_000, leaseMs: 90_000 })
+    again.setPools('personal', [prefix('/64')])
     const open = performance.now() - start
     again.close()
     return [

@@ -68,7 +68,7 @@ export function fileSchema(resolve: (path: string) => string): Schema<FileConfig
           value(duration(SECOND, DAY)),
           90 * SECOND,
           '`90s`',
-          'For leases between several servers: accepted, and without effect in this version.',
+          'How long an address that was promised to a create request waits for its Service to appear.',
         ),
       }),
     ),

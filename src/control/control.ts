@@ -136,7 +136,7 @@ export class Control {
   #makeNetwork(settings: NetworkSettings, view: number): ControlledNetwork {
     const { allocator, directory, log, onState, proxyName, writer } = this.#options
     const { name, prefix, cluster } = settings
-    allocator.setPool(name, cluster.serviceCidr)
+    allocator.setPools(name, [cluster.serviceCidr])
     const now = (): number => Date.now() / 1000
     const context = this.#contextOf(settings)
     const names = new NetworkNames({ writer, view, context, prefix, serviceCidr: cluster.serviceCidr, now })

@@ -8,6 +8,8 @@
  *                        └──── undo ────────────┘ ─► what needed no write still holds, the rest WAY_LEDGER_WRITE
  * ```
  *
+ * {@link Allocator.reserve} does the same for owners that are about to exist, for the time of a lease.
+ *
  * Who waits: a refused owner may be served when {@link Allocator.version} has changed (somebody let go of an address, or
  * a rest ended), and at {@link Allocator.nextEvent}.
  */
@@ -20,14 +22,18 @@ import {
   type AddressKey,
   addressKey,
   type Claim,
+  type ClaimRecord,
   type ClaimRequest,
   type ClaimResult,
   type NetworkOwner,
   type OwnerRef,
   ownerKey,
   type PoolStats,
+  type ReserveRequest,
+  type ReserveResult,
 } from './claims.ts'
 import { type ClaimStore, Ledger } from './ledger.ts'
+import { lapsed, Reserver } from './reservations.ts'
 import { Transaction } from './transaction.ts'
 
 /** How an allocator is opened. */
@@ -38,6 +44,8 @@ export interface AllocatorOptions {
   readonly clock: () => number
   /** How long a released address rests, in milliseconds. 0: not at all. */
   readonly restMs: number
+  /** How long a reservation holds, in milliseconds. */
+  readonly leaseMs: number
 }
 
 /** Rows of ended rests that are deleted along with one transaction. */
@@ -51,7 +59,10 @@ export class Allocator {
   readonly #store: ClaimStore
   readonly #clock: () => number
   readonly #restMs: number
+  readonly #leaseMs: number
   readonly #books: Map<string, NetworkBook>
+  /** How often a lapsed reservation was seen without a holder. */
+  readonly #observed = new WeakMap<ClaimRecord, number>()
   #version = 0
 
   /** @param store where the claims are kept; {@link Allocator.open} opens the ledger of a data folder. */
@@ -59,10 +70,14 @@ export class Allocator {
     this.#store = store
     this.#clock = options.clock
     this.#restMs = options.restMs
-    const latest = options.clock() + options.restMs
+    this.#leaseMs = options.leaseMs
+    const now = options.clock()
+    const latest = { bound: 0, reserved: now + options.leaseMs, resting: now + options.restMs }
+    // a clock that was wrong, or a time that was configured longer, does not lock an address away
     const claims = store.load()
-    // a clock that was wrong, or a rest that was configured longer, does not lock an address away
-    this.#books = loadBooks(claims.map(c => (c.until !== null && c.until > latest ? { ...c, until: latest } : c)))
+    this.#books = loadBooks(
+      claims.map(c => (c.until !== null && c.until > latest[c.state] ? { ...c, until: latest[c.state] } : c)),
+    )
   }
 
   /**
@@ -82,14 +97,30 @@ export class Allocator {
   }
 
   /**
-   * Sets or changes the pool of a network; null: it has none. Nothing is claimed or released by this: a Service whose
-   * placed address lies outside the new pool gets a new one at its next {@link claim}; an app and an owner that once
-   * named its address keep theirs; without a pool everyone does.
+   * Sets or changes the pools of a network, in the order in which they fill. Nothing is claimed or released by this: a
+   * Service whose placed address lies outside of the new pools gets a new one at its next {@link claim}; an app and an
+   * owner that once named its address keep theirs; without any pool everyone does.
    *
-   * @throws WaypostError WAY_POOL_PREFIX unless the prefix is IPv6 and its length 64 to 124.
+   * @throws WaypostError WAY_POOL_PREFIX unless each prefix is IPv6 and its length 64 to 124.
    */
-  setPool(network: string, prefix: Prefix | null): void {
-    if (this.#bookOf(network).setPool(prefix)) this.#version++
+  setPools(network: string, prefixes: readonly Prefix[]): void {
+    if (this.#bookOf(network).setPools(prefixes)) this.#version++
+  }
+
+  /**
+   * Says that the cluster has an address taken, or, with null, no longer; placement leaves it alone and no reservation
+   * is made on it. Kept in memory only: the cluster says it again after a restart.
+   *
+   * @param mark whose it is there; `owner` null: somebody of no concern to us.
+   */
+  mark(network: string, address: Address, mark: { readonly owner: OwnerRef | null } | null): void {
+    const book = this.#bookOf(network)
+    const key = addressKey(address)
+    const owner = mark?.owner === null || mark === null ? null : ownerKey(mark.owner)
+    const before = book.markOf(key)
+    const since = before !== null && before.owner === owner ? before.since : this.#clock()
+    book.setMark(key, mark === null ? null : { address, owner, since })
+    if (before !== null && mark === null) this.#version++
   }
 
   /**
@@ -120,6 +151,78 @@ export class Allocator {
       }
     })
     return results
+  }
+
+  /**
+   * Promises addresses to owners that are about to exist, in one durable transaction, in the order of the requests;
+   * `results[i]` answers `requests[i]`. An owner that asks again gets what it was promised, with a new lease, unless
+   * the cluster has marked that as another's. A refused owner keeps what it had.
+   */
+  reserve(requests: readonly ReserveRequest[]): ReserveResult[] {
+    const now = this.#clock()
+    for (const book of this.#books.values()) book.expire(now, EXPIRE_LIMIT)
+    try {
+      const transaction = new Transaction()
+      const reserver = new Reserver(transaction, now, this.#leaseMs)
+      const results = this.#commit(transaction, () =>
+        requests.map(request => reserver.reserve(this.#bookOf(request.network), request)),
+      )
+      requests.forEach(({ network }, i) => {
+        if (results[i]?.ok === true) this.#bookOf(network).reservations++
+      })
+      return results
+    } catch (error) {
+      if (!(error instanceof WaypostError)) throw error
+      const { code, message } = error
+      return requests.map(() => ({ ok: false, code, message, retryAt: now + WRITE_RETRY }))
+    }
+  }
+
+  /**
+   * One observation of the cluster for a network: a reservation whose lease is over and whose address no Service
+   * lists, twice in a row, ends; the address is free at once, for nobody has had it.
+   *
+   * @param seenAt until when the observed state is known to be complete, in milliseconds since the epoch.
+   * @param isListed whether a Service lists the address.
+   * @returns the addresses that were given back.
+   * @throws WaypostError WAY_LEDGER_WRITE: nothing was given back, try again.
+   */
+  observe(network: string, seenAt: number, isListed: (address: Address) => boolean): Address[] {
+    const book = this.#bookOf(network)
+    const over = lapsed(book, this.#observed, Math.min(seenAt, this.#clock()), isListed)
+    this.#giveBack(book, over)
+    return over.map(claim => claim.address)
+  }
+
+  /** Ends the reservations of an owner at once. @throws WaypostError WAY_LEDGER_WRITE: they hold until their lease ends. */
+  cancel(network: string, owner: OwnerRef): void {
+    const book = this.#bookOf(network)
+    this.#giveBack(
+      book,
+      book.claimsOf(ownerKey(owner)).filter(claim => claim.state === 'reserved'),
+    )
+  }
+
+  /**
+   * Notes that what an owner holds is an object of the cluster now.
+   *
+   * @throws WaypostError WAY_LEDGER_WRITE.
+   */
+  share(network: string, owner: OwnerRef): void {
+    const book = this.#bookOf(network)
+    const transaction = new Transaction()
+    this.#commit(transaction, () => {
+      for (const claim of book.boundOf(ownerKey(owner))) {
+        if (!claim.shared) transaction.put(book, claim.key, { ...claim, shared: true })
+      }
+    })
+  }
+
+  /** Whether all that an owner holds is known to be in the cluster, see {@link share}. */
+  isShared(network: string, owner: OwnerRef): boolean {
+    return this.#bookOf(network)
+      .boundOf(ownerKey(owner))
+      .every(claim => claim.shared)
   }
 
   /**
@@ -174,15 +277,19 @@ export class Allocator {
     const book = this.#bookOf(network)
     book.expire(this.#clock(), EXPIRE_LIMIT)
     return {
-      prefix: book.pool?.prefix ?? null,
-      size: book.pool?.size ?? 0n,
-      free: book.pool?.free ?? 0n,
+      prefixes: book.pools.prefixes,
+      size: book.pools.size,
+      free: book.pools.free,
       bound: book.bound,
+      reserved: book.reserved.size,
       resting: book.resting,
       waiting: book.waiting.size,
       unconfirmed: book.unconfirmed.size,
       allocations: book.allocations,
       refusals: book.refusals,
+      reservations: book.reservations,
+      committed: book.committed,
+      lapsed: book.lapsed,
     }
   }
 
@@ -216,8 +323,20 @@ export class Allocator {
   /** Does changes on the books and makes them durable; when either fails, the books are as before. */
   #transact<T>(now: number, change: (batch: Batch) => T): T {
     const transaction = new Transaction()
+    return this.#commit(transaction, () => change(new Batch(transaction, now, this.#restMs)))
+  }
+
+  #giveBack(book: NetworkBook, claims: readonly ClaimRecord[]): void {
+    const transaction = new Transaction()
+    this.#commit(transaction, () => {
+      for (const claim of claims) transaction.put(book, claim.key, null)
+    })
+    book.lapsed += claims.length
+  }
+
+  #commit<T>(transaction: Transaction, change: () => T): T {
     try {
-      const result = change(new Batch(transaction, now, this.#restMs))
+      const result = change()
       this.#write(transaction)
       return result
     } catch (error) {
@@ -228,7 +347,7 @@ export class Allocator {
 
   /** Writes what a transaction changed. Rows of ended rests go along. */
   #write(transaction: Transaction): void {
-    const { puts, deletes, freed } = transaction.changes()
+    const { puts, deletes, freed, committed } = transaction.changes()
     if (puts.length + deletes.length > 0) {
       const ended = this.#endedRests()
       const pruned = ended.filter(({ book, key }) => book.at(key) === null)
@@ -236,6 +355,7 @@ export class Allocator {
       this.#store.write(puts, [...deletes, ...rows])
       for (const { book, key } of ended) book.ended.delete(key)
     }
+    for (const book of committed) book.committed++
     if (freed) this.#version++
   }
 
@@ -262,5 +382,5 @@ export class Allocator {
 }
 
 function isOver(claim: Claim, now: number): boolean {
-  return claim.until !== null && claim.until <= now
+  return claim.state === 'resting' && (claim.until ?? 0) <= now
 }

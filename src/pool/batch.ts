@@ -7,7 +7,6 @@
  */
 import type { ErrorCode } from '../errors.ts'
 import { type Address, familyOf, formatAddress } from '../ip/address.ts'
-import { formatPrefix } from '../ip/prefix.ts'
 import type { NetworkBook } from './book.ts'
 import {
   type AddressKey,
@@ -76,7 +75,7 @@ export class Batch {
     let hasPlaced = false
     for (const claim of book.boundOf(owner)) {
       if (named.has(claim.key) || (named.size === 0 && keepsUnnamed(request, book, claim))) continue
-      const mayStay = named.size > 0 && request.place && !hasPlaced && book.pool?.contains(claim.address)
+      const mayStay = named.size > 0 && request.place && !hasPlaced && book.pools.contains(claim.address)
       if (mayStay) hasPlaced = true
       else this.#rest(book, claim)
     }
@@ -152,12 +151,12 @@ export class Batch {
   #refuseFull(item: Item): ClaimResult {
     const { request, book } = item
     const what = `Cannot place an address for ${ownerText(request.owner)}`
-    if (book.pool === null) {
+    if (book.pools.prefixes.length === 0) {
       return this.#refuse(item, 'WAY_POOL_FAMILY', `${what}: network "${book.network}" has no pool`, null)
     }
     const retryAt = book.nextFree()
     const wait = retryAt === null ? 'none is resting' : `the next rest ends at ${new Date(retryAt).toISOString()}`
-    const message = `${what}: no address of ${formatPrefix(book.pool.prefix)} is free and ${wait}`
+    const message = `${what}: no address of ${book.pools.text} is free and ${wait}`
     return this.#refuse(item, 'WAY_POOL_EXHAUSTED', message, retryAt)
   }
 
@@ -189,24 +188,25 @@ function itemOf(request: ClaimRequest, book: NetworkBook): Item {
 /** Whether an owner that names no address keeps one that it holds. */
 function keepsUnnamed(request: ClaimRequest, book: NetworkBook, claim: ClaimRecord): boolean {
   if (!request.place) return familyOf(claim.address) === 'IPv4'
-  const hasStrayed = claim.placed && book.pool !== null && !book.pool.contains(claim.address)
+  const hasStrayed = claim.placed && book.pools.prefixes.length > 0 && !book.pools.contains(claim.address)
   return !hasStrayed || request.owner.kind === 'App'
 }
 
-/** The address that rests for the owner and that placement may give: the one it had last. */
+/** The address that waits for the owner and that placement may give: a reserved one, else the one it had last. */
 function returning({ named, book, owner }: Item): ClaimRecord | null {
   let best: ClaimRecord | null = null
   for (const claim of book.claimsOf(owner)) {
-    if (claim.state === 'bound' || named.has(claim.key) || !book.pool?.isPlaceable(claim.address)) continue
+    if (claim.state === 'bound' || named.has(claim.key) || !book.pools.isPlaceable(claim.address)) continue
+    if (claim.state === 'reserved') return claim
     const later = (claim.until ?? 0) - (best?.until ?? -1)
     if (later > 0 || (later === 0 && best !== null && claim.key < best.key)) best = claim
   }
   return best
 }
 
-function granted({ pool }: NetworkBook, claims: readonly ClaimRecord[]): ClaimResult {
+function granted({ pools }: NetworkBook, claims: readonly ClaimRecord[]): ClaimResult {
   const addresses = claims.map(claim => claim.address)
-  const outside = addresses.filter(address => pool === null || !pool.contains(address))
+  const outside = addresses.filter(address => !pools.contains(address))
   return { ok: true, addresses, outside: outside.length === 0 ? NO_ADDRESSES : outside }
 }
 

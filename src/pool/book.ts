@@ -1,12 +1,21 @@
-/** The claims of one network in memory, by address and by owner, with its pool and its rests. */
+/** The claims of one network in memory, by address and by owner, with its pools, its rests and the cluster's marks. */
 import type { ErrorCode } from '../errors.ts'
 import type { Address } from '../ip/address.ts'
-import { formatPrefix, type Prefix } from '../ip/prefix.ts'
+import type { Prefix } from '../ip/prefix.ts'
 import { ClaimTable } from './claim-table.ts'
 import type { AddressKey, ClaimRecord, OwnerKey, OwnerRef } from './claims.ts'
-import { Pool } from './pool.ts'
+import { PoolSet } from './pool-set.ts'
 
 const NONE: readonly ClaimRecord[] = []
+
+/** An address that the cluster itself says is taken, whatever the claims say. */
+export interface Mark {
+  readonly address: Address
+  /** Who has it there; null: somebody of no concern to us. */
+  readonly owner: OwnerKey | null
+  /** Milliseconds since the epoch at which it was seen first. */
+  readonly since: number
+}
 
 /** See the top of the file. All changes go through {@link NetworkBook.put}. */
 export class NetworkBook {
@@ -20,21 +29,28 @@ export class NetworkBook {
   /** Requests since the start: those that gave an owner addresses where it held none, and those that were refused. */
   allocations = 0
   refusals = 0
+  /** Reservations since the start: made or renewed, taken over by a claim, and given back unused. */
+  reservations = 0
+  committed = 0
+  lapsed = 0
   readonly #byAddress = new ClaimTable()
   readonly #byOwner = new Map<OwnerKey, readonly ClaimRecord[]>()
   /** Rests of addresses that placement waits for, and of all others. */
   #rests = new RestQueue()
   #otherRests = new RestQueue()
-  #pool: Pool | null = null
+  readonly #reserved = new Set<ClaimRecord>()
+  readonly #marks = new Map<AddressKey, Mark>()
+  #pools: PoolSet
   #bound = 0
   #expired = 0
 
   constructor(network: string) {
     this.network = network
+    this.#pools = new PoolSet(network, [])
   }
 
-  get pool(): Pool | null {
-    return this.#pool
+  get pools(): PoolSet {
+    return this.#pools
   }
 
   /** Claims that are bound. */
@@ -44,7 +60,12 @@ export class NetworkBook {
 
   /** Claims that rest. */
   get resting(): number {
-    return this.#byAddress.size - this.#bound
+    return this.#byAddress.size - this.#bound - this.#reserved.size
+  }
+
+  /** The reservations. */
+  get reserved(): ReadonlySet<ClaimRecord> {
+    return this.#reserved
   }
 
   /** Rests that have ended since the start. */
@@ -52,18 +73,33 @@ export class NetworkBook {
     return this.#expired
   }
 
-  /** Sets the pool; claims stay as they are. Answers whether that changed anything. */
-  setPool(prefix: Prefix | null): boolean {
-    const before = this.#pool?.prefix ?? null
-    if (before === prefix || (before && prefix && formatPrefix(before) === formatPrefix(prefix))) return false
-    this.#pool = prefix === null ? null : new Pool(this.network, prefix)
+  /** Sets the pools; claims stay as they are. Answers whether that changed anything. */
+  setPools(prefixes: readonly Prefix[]): boolean {
+    if (this.#pools.isOf(prefixes)) return false
+    this.#pools = new PoolSet(this.network, prefixes)
     this.#rests = new RestQueue()
     this.#otherRests = new RestQueue()
     for (const claim of this.#byAddress.values()) {
-      this.#pool?.take(claim.address)
+      this.#pools.take(claim.address)
       if (claim.state === 'resting') this.#restsOf(claim).add(claim)
     }
+    for (const [key, mark] of this.#marks) if (this.at(key) === null) this.#pools.take(mark.address)
     return true
+  }
+
+  /** What the cluster says of an address. */
+  markOf(key: AddressKey): Mark | null {
+    return this.#marks.get(key) ?? null
+  }
+
+  /** Sets what the cluster says of an address; placement leaves a marked one alone. */
+  setMark(key: AddressKey, mark: Mark | null): void {
+    const before = this.#marks.get(key)
+    const isFree = this.at(key) === null
+    if (mark !== null) this.#marks.set(key, mark)
+    else this.#marks.delete(key)
+    if (isFree && before === undefined && mark !== null) this.#pools.take(mark.address)
+    if (isFree && before !== undefined && mark === null) this.#pools.give(before.address)
   }
 
   /** The claim on an address. */
@@ -71,7 +107,7 @@ export class NetworkBook {
     return this.#byAddress.get(key)
   }
 
-  /** Every claim of an owner, bound and resting. */
+  /** Every claim of an owner, in whatever state. */
   claimsOf(owner: OwnerKey): readonly ClaimRecord[] {
     return this.#byOwner.get(owner) ?? NONE
   }
@@ -88,9 +124,9 @@ export class NetworkBook {
     return this.#byAddress.values()
   }
 
-  /** The address that placement gives an owner now, or null when the pool is full. */
+  /** The address that placement gives an owner now, or null when the pools are full. */
   place(owner: OwnerRef): Address | null {
-    return this.#pool?.place(owner) ?? null
+    return this.#pools.place(owner)
   }
 
   /** Sets what is claimed at an address; answers what was before. */
@@ -99,8 +135,9 @@ export class NetworkBook {
     if (before !== null) this.#unlink(before)
     if (claim !== null) this.#link(claim)
     else this.#byAddress.delete(key)
-    if (before === null && claim !== null) this.#pool?.take(claim.address)
-    if (before !== null && claim === null) this.#pool?.give(before.address)
+    if ((before === null) === (claim === null) || this.#marks.has(key)) return before
+    if (claim !== null) this.#pools.take(claim.address)
+    else if (before !== null) this.#pools.give(before.address)
     return before
   }
 
@@ -137,6 +174,7 @@ export class NetworkBook {
     const others = this.#byOwner.get(claim.ownerKey)
     this.#byOwner.set(claim.ownerKey, others === undefined ? [claim] : [...others, claim])
     if (claim.state === 'bound') this.#bound++
+    else if (claim.state === 'reserved') this.#reserved.add(claim)
     else this.#restsOf(claim).add(claim)
   }
 
@@ -145,11 +183,12 @@ export class NetworkBook {
     if (rest === undefined || rest.length === 0) this.#byOwner.delete(claim.ownerKey)
     else this.#byOwner.set(claim.ownerKey, rest)
     if (claim.state === 'bound') this.#bound--
+    else if (claim.state === 'reserved') this.#reserved.delete(claim)
     else this.#restsOf(claim).delete(claim)
   }
 
   #restsOf(claim: ClaimRecord): RestQueue {
-    return this.#pool?.isPlaceable(claim.address) ? this.#rests : this.#otherRests
+    return this.#pools.isPlaceable(claim.address) ? this.#rests : this.#otherRests
   }
 }
 

@@ -14,9 +14,12 @@ export interface Claim {
   readonly network: string
   readonly address: Address
   readonly owner: OwnerRef
-  /** `resting`: released; until `until` only its former owner gets it, or an owner that names it. */
+  /**
+   * `reserved`: promised to an owner that is about to exist, until a Service is seen to hold the address or the lease
+   * has run out. `resting`: released; until `until` only its former owner gets it, or an owner that names it.
+   */
   readonly state: 'bound' | 'reserved' | 'resting'
-  /** Milliseconds since the epoch at which a rest ends; null unless resting. */
+  /** Milliseconds since the epoch at which a lease or a rest ends; null when bound. */
   readonly until: number | null
 }
 
@@ -54,6 +57,18 @@ export type ClaimResult =
       readonly retryAt: number | null
     }
 
+/** What an owner that is about to exist is to get; the fields as in {@link ClaimRequest}. */
+export type ReserveRequest = Omit<ClaimRequest, 'created'>
+
+/** Every address of the request, durable until the lease ends, or none of them. */
+export type ReserveResult =
+  | {
+      readonly ok: true
+      /** The explicit addresses in their order, then the placed one. */
+      readonly addresses: readonly Address[]
+    }
+  | Extract<ClaimResult, { readonly ok: false }>
+
 /** An owner in its network. */
 export interface NetworkOwner {
   readonly network: string
@@ -62,13 +77,15 @@ export interface NetworkOwner {
 
 /** Figures of one network. */
 export interface PoolStats {
-  readonly prefix: Prefix | null
-  /** Addresses of the prefix, up to 2^64; 0 without a pool. */
+  /** The prefixes of its pools, in the order of placement. */
+  readonly prefixes: readonly Prefix[]
+  /** Addresses of all prefixes; 0 without a pool. */
   readonly size: bigint
   /** Addresses that placement can give at this moment. */
   readonly free: bigint
   /** Claims in use, those outside the pool included. */
   readonly bound: number
+  readonly reserved: number
   readonly resting: number
   /** Owners whose last request was refused. */
   readonly waiting: number
@@ -77,15 +94,20 @@ export interface PoolStats {
   /** Requests since the start: those that gave an owner addresses where it held none, and those that were refused. */
   readonly allocations: number
   readonly refusals: number
+  /** Reservations since the start: made or renewed, taken over by a claim, and given back unused. */
+  readonly reservations: number
+  readonly committed: number
+  readonly lapsed: number
 }
 
 /** A claim as the pool keeps it. Immutable but for `slot`: a change is a new record. */
 export interface ClaimRecord extends Claim {
-  readonly state: 'bound' | 'resting'
   readonly key: AddressKey
   readonly ownerKey: OwnerKey
   /** Given by placement; false: the owner named it. */
   readonly placed: boolean
+  /** Seen as an object of the cluster, which is then the judge of whether it still holds (apps only). */
+  readonly shared: boolean
   /** Its place among the owner's addresses. */
   readonly position: number
   /** Its place in the queue of rests, −1 when it is in none. */
@@ -149,6 +171,7 @@ export function boundRecord(
     key: addressKey(address),
     ownerKey: key,
     placed,
+    shared: false,
     position,
     slot: -1,
   }

@@ -39,27 +39,37 @@ const SQL_ERROR = 1
 const APPLICATION_ID = 0x57415950
 
 /** `PRAGMA user_version`: raised by every change of the tables. */
-const SCHEMA_VERSION = 1
+const SCHEMA_VERSION = 2
 
-const SCHEMA = `
+const TABLES = `
   CREATE TABLE claims (
     network  TEXT    NOT NULL,
     address  BLOB    NOT NULL CHECK (length(address) = 16),
     kind     TEXT    NOT NULL CHECK (kind IN ('Service', 'App')),
     owner    TEXT    NOT NULL,
-    state    TEXT    NOT NULL CHECK (state IN ('bound', 'resting')),
+    state    TEXT    NOT NULL CHECK (state IN ('bound', 'reserved', 'resting')),
     until    INTEGER CHECK ((until IS NULL) = (state = 'bound')),
     placed   INTEGER NOT NULL CHECK (placed IN (0, 1)),
     position INTEGER NOT NULL,
+    shared   INTEGER NOT NULL CHECK (shared IN (0, 1)),
     PRIMARY KEY (network, address)
   ) STRICT, WITHOUT ROWID;
   PRAGMA application_id = ${APPLICATION_ID};
   PRAGMA user_version = ${SCHEMA_VERSION};
 `
 
-const PUT = `INSERT INTO claims (network, address, kind, owner, state, until, placed, position) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+/** Version 1 knew neither reservations nor claims that the cluster shares. A check cannot be altered, so the rows move. */
+const FROM_VERSION_1 = `
+  ALTER TABLE claims RENAME TO claims_1;
+  ${TABLES}
+  INSERT INTO claims SELECT network, address, kind, owner, state, until, placed, position, 0 FROM claims_1;
+  DROP TABLE claims_1;
+`
+
+const PUT = `INSERT INTO claims (network, address, kind, owner, state, until, placed, position, shared)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
   ON CONFLICT (network, address) DO UPDATE SET kind = excluded.kind, owner = excluded.owner, state = excluded.state,
-  until = excluded.until, placed = excluded.placed, position = excluded.position`
+  until = excluded.until, placed = excluded.placed, position = excluded.position, shared = excluded.shared`
 
 /** Every database file begins with this (sqlite.org/fileformat2.html, section 1.3). */
 const MAGIC = 'SQLite format 3\0'
@@ -139,8 +149,9 @@ export class Ledger implements ClaimStore {
   }
 
   #putRow(claim: ClaimRecord): void {
-    const { network, address, owner, state, until, placed, position } = claim
-    this.#put.run(network, bound(address), owner.kind, owner.name, state, until, placed ? 1 : 0, position)
+    const { network, address, owner, state, until, placed, position, shared } = claim
+    const flags = [placed ? 1 : 0, position, shared ? 1 : 0]
+    this.#put.run(network, bound(address), owner.kind, owner.name, state, until, ...flags)
   }
 
   /** SQLite rolls back by itself after some errors and not after others. */
@@ -187,29 +198,30 @@ function checkHeader(path: string): void {
 /** Takes the lock, checks the file, and only then writes to it. */
 function prepare(database: DatabaseSync): void {
   database.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT')
-  const isNew = checkSchema(database)
+  const version = checkSchema(database)
   const [check] = Object.values(database.prepare('PRAGMA quick_check(1)').get() ?? {})
   // SQLite's report has lines; a message is one sentence.
   if (check !== 'ok') throw new WaypostError('WAY_LEDGER_DAMAGED', String(check).replace(/\s+/g, ' '))
   // a log that one big batch made long is cut again
   database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 16777216')
-  if (isNew) database.exec(`BEGIN; ${SCHEMA} COMMIT`)
+  if (version === 0) database.exec(`BEGIN; ${TABLES} COMMIT`)
+  if (version === 1) database.exec(`BEGIN; ${FROM_VERSION_1} COMMIT`)
 }
 
-/** Whether the database is a new one. @throws WaypostError WAY_LEDGER_DAMAGED when it is somebody else's or newer. */
-function checkSchema(database: DatabaseSync): boolean {
+/** The version of the tables, 0 for a new database. @throws WaypostError WAY_LEDGER_DAMAGED when it is somebody else's or newer. */
+function checkSchema(database: DatabaseSync): number {
   const application = pragma(database, 'application_id')
   const version = pragma(database, 'user_version')
   const tables = database.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.['n']
-  if (application === 0 && version === 0 && tables === 0) return true
+  if (application === 0 && version === 0 && tables === 0) return 0
   if (application !== APPLICATION_ID) {
     throw new WaypostError('WAY_LEDGER_DAMAGED', 'it is a database of another program')
   }
-  if (version !== SCHEMA_VERSION) {
-    const known = `this one knows version ${SCHEMA_VERSION}`
+  if (version < 1 || version > SCHEMA_VERSION) {
+    const known = `this one knows versions 1 to ${SCHEMA_VERSION}`
     throw new WaypostError('WAY_LEDGER_DAMAGED', `another Waypost wrote it with tables of version ${version}; ${known}`)
   }
-  return false
+  return version
 }
 
 function pragma(database: DatabaseSync, name: string): number {
@@ -241,6 +253,7 @@ function recordOf(network: string, row: Record<string, unknown>): ClaimRecord {
     key: addressKey(address),
     ownerKey: ownerKey(owner),
     placed: row['placed'] === 1,
+    shared: row['shared'] === 1,
     position: row['position'] as number,
     slot: -1,
   }

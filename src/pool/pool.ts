@@ -57,16 +57,16 @@ export class Pool {
     if (offset >= FIRST_PLACED) this.#free++
   }
 
-  /** The address for an owner: the next free one from its hash on, wrapping within a band. Null: the pool is full. */
-  place(owner: OwnerRef): Address | null {
-    if (this.#free === 0n) return null
-    const hash = ownerHash(this.#network, owner)
-    for (const band of this.#layout.bands) {
-      const start = startIn(band, hash)
-      const offset = this.#taken.nextFree(start, band.last) ?? this.#taken.nextFree(band.first, start)
-      if (offset !== null) return addressAtOffset(this.#layout, this.prefix.address, offset)
-    }
-    return null
+  /**
+   * The address for an owner in one band (0: dynamic, 1: static): the next free one from its hash on, wrapping. Null:
+   * the band is full, or there is none.
+   */
+  placeIn(index: 0 | 1, owner: OwnerRef): Address | null {
+    const band = this.#layout.bands[index]
+    if (band === undefined || this.#free === 0n) return null
+    const start = startIn(band, ownerHash(this.#network, owner))
+    const offset = this.#taken.nextFree(start, band.last) ?? this.#taken.nextFree(band.first, start)
+    return offset === null ? null : addressAtOffset(this.#layout, this.prefix.address, offset)
   }
 }
 

@@ -16,6 +16,8 @@ export interface NetChanges {
   readonly deletes: readonly ClaimRecord[]
   /** Whether an address lost its holder, so that an owner that waits may be served. */
   readonly freed: boolean
+  /** The books of reservations that became claims, once for each. */
+  readonly committed: readonly NetworkBook[]
 }
 
 /** The books are changed at once, so that later requests of a batch see it; {@link Transaction.rollback} undoes it. */
@@ -60,15 +62,21 @@ export class Transaction {
   changes(): NetChanges {
     const puts: ClaimRecord[] = []
     const deletes: ClaimRecord[] = []
+    const committed: NetworkBook[] = []
     let freed = this.#freed
-    for (const changes of this.#changes.values()) {
+    for (const [book, changes] of this.#changes) {
       for (const { before, after } of changes.values()) {
         if (before === after) continue
         if (after !== null) puts.push(after)
         else if (before !== null) deletes.push(before)
-        if (before?.state === 'bound' && after?.state !== 'bound') freed = true
+        if (before?.state === 'reserved' && after?.state === 'bound') committed.push(book)
+        if (isHeld(before) && !isHeld(after)) freed = true
       }
     }
-    return { puts, deletes, freed }
+    return { puts, deletes, freed, committed }
   }
+}
+
+function isHeld(claim: ClaimRecord | null): boolean {
+  return claim !== null && claim.state !== 'resting'
 }

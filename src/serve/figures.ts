@@ -35,7 +35,7 @@ function poolFigures(allocator: Allocator, network: string): PoolFigures {
     network,
     capacity: Number(stats.size),
     bound: stats.bound,
-    reserved: 0,
+    reserved: stats.reserved,
     resting: stats.resting,
     allocations: stats.allocations,
     refusals: stats.refusals,

@@ -500,15 +500,19 @@ describe('who waits', () => {
     const fix = fullPool()
     fix.claim(request('a'), request('b'))
     expect(fix.allocator.stats(NETWORK)).toEqual({
-      prefix: prefix('fdaa::/124'),
+      prefixes: [prefix('fdaa::/124')],
       size: 16n,
       free: 0n,
       bound: 14,
+      reserved: 0,
       resting: 0,
       waiting: 2,
       unconfirmed: 0,
       allocations: 14,
       refusals: 2,
+      reservations: 0,
+      committed: 0,
+      lapsed: 0,
     })
     release(fix, 'a', 's1')
     expect(fix.allocator.stats(NETWORK)).toMatchObject({ bound: 13, resting: 1, waiting: 1, free: 0n })

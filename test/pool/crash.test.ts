@@ -36,8 +36,8 @@ async function linesUntilKilled(child: ChildProcess, count: number): Promise<str
 }
 
 function open(): Allocator {
-  const allocator = Allocator.open({ directory, clock: Date.now, restMs: 3_600_000 })
-  allocator.setPool(NETWORK, prefix('fdaa::/112'))
+  const allocator = Allocator.open({ directory, clock: Date.now, restMs: 3_600_000, leaseMs: 90_000 })
+  allocator.setPools(NETWORK, [prefix('fdaa::/112')])
   return allocator
 }
 
@@ -79,6 +79,34 @@ describe('a ledger whose process is killed at any moment', () => {
       allocator.close()
     }
     expect(said.size).toBeGreaterThan(ROUNDS)
+  })
+
+  it('holds every reservation that was answered, for its owner alone', { timeout: 30_000 }, async () => {
+    const lines = await linesUntilKilled(claimer('reserve'), 300)
+    const said = new Map<string, { address: string; state: string }>()
+    for (const line of lines.slice(1)) {
+      const [what = '', name = '', address = ''] = line.split(' ')
+      said.set(name, { address, state: what === 'claimed' ? 'bound' : 'reserved' })
+    }
+    const allocator = open()
+    const claims = new Map(
+      Array.from(allocator.claims(), ({ owner, address, state }) => [
+        owner.name.slice('default/'.length),
+        { address: formatAddress(address), state },
+      ]),
+    )
+    const addresses = Array.from(claims.values(), ({ address }) => address)
+    expect(new Set(addresses).size).toBe(addresses.length)
+    for (const [name, { address, state }] of said) {
+      expect(claims.get(name)?.address, name).toBe(address)
+      // the claim of the last reservation may have been made and not said
+      if (state === 'bound') expect(claims.get(name)?.state).toBe('bound')
+    }
+    const again = allocator.reserve(Array.from(said.keys(), name => request(name)))
+    expect(again.map(result => result.ok && formatAddress(result.addresses[0] as Uint8Array))).toEqual(
+      Array.from(said.values(), ({ address }) => address),
+    )
+    allocator.close()
   })
 
   it('is refused when its file was overwritten, though all of it is in the log that the process left', async () => {

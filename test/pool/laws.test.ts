@@ -111,7 +111,7 @@ function run(fix: Fixture, steps: readonly Step[]): void {
       expect(text(fix.allocator)).toEqual(before)
     if (one.do === 'pool') {
       pool = one.pool
-      fix.allocator.setPool(NETWORK, prefix(pool))
+      fix.allocator.setPools(NETWORK, [prefix(pool)])
     }
     check(fix, pool)
   }
@@ -130,7 +130,7 @@ function check(fix: Fixture, pool: string): void {
     resting: claims.filter(c => c.state === 'resting').length,
     free: 14n - BigInt(inside.length),
   })
-  expect(formatPrefix(stats.prefix ?? prefix('::/0'))).toBe(pool)
+  expect(formatPrefix(stats.prefixes[0] ?? prefix('::/0'))).toBe(pool)
   const ends = claims.map(c => c.until ?? Number.POSITIVE_INFINITY)
   expect(allocator.nextEvent() ?? Number.POSITIVE_INFINITY).toBe(Math.min(...ends, Number.POSITIVE_INFINITY))
   const stored = fixture(pool)

@@ -40,11 +40,11 @@ beforeEach(() => {
 afterEach(() => rmSync(top, { recursive: true, force: true }))
 
 function open(path: string = directory): Allocator {
-  return withPool(Allocator.open({ directory: path, clock: Date.now, restMs: 600_000 }))
+  return withPool(Allocator.open({ directory: path, clock: Date.now, restMs: 600_000, leaseMs: 90_000 }))
 }
 
 function withPool(allocator: Allocator): Allocator {
-  allocator.setPool(NETWORK, prefix('fdaa::/112'))
+  allocator.setPools(NETWORK, [prefix('fdaa::/112')])
   return allocator
 }
 
@@ -82,7 +82,7 @@ describe('a ledger', () => {
       { ...request('kuard'), network: 'other' },
       request('gone'),
     ]
-    allocator.setPool('other', prefix('fdab::/64'))
+    allocator.setPools('other', [prefix('fdab::/64')])
     expect(allocator.claim(requests).every(result => result.ok)).toBe(true)
     allocator.release([{ network: NETWORK, owner: service('gone') }])
     const before = [...allocator.claims()]
@@ -166,8 +166,36 @@ describe('a damaged ledger is refused and left as it is', () => {
 
   it('tables of a newer version', () => {
     fill(3)
-    change('PRAGMA user_version = 2')
-    expectDamaged('version 2; this one knows version 1')
+    change('PRAGMA user_version = 3')
+    expectDamaged('version 3; this one knows versions 1 to 2')
+  })
+})
+
+describe('a ledger of version 1', () => {
+  it('is brought up to date with its claims, and takes reservations', () => {
+    const first = fill(3)
+    change(`
+      CREATE TABLE old (
+        network TEXT NOT NULL, address BLOB NOT NULL CHECK (length(address) = 16),
+        kind TEXT NOT NULL CHECK (kind IN ('Service', 'App')), owner TEXT NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('bound', 'resting')),
+        until INTEGER CHECK ((until IS NULL) = (state = 'bound')),
+        placed INTEGER NOT NULL CHECK (placed IN (0, 1)), position INTEGER NOT NULL,
+        PRIMARY KEY (network, address)
+      ) STRICT, WITHOUT ROWID;
+      INSERT INTO old SELECT network, address, kind, owner, state, until, placed, position FROM claims;
+      DROP TABLE claims;
+      ALTER TABLE old RENAME TO claims;
+      PRAGMA user_version = 1;
+    `)
+    const allocator = open()
+    expect(only(allocator.claim([request('s0')])[0])).toBe(first)
+    expect(allocator.reserve([request('new')])).toMatchObject([{ ok: true }])
+    expect(allocator.stats(NETWORK)).toMatchObject({ bound: 3, reserved: 1 })
+    allocator.close()
+    const again = open()
+    expect(again.stats(NETWORK)).toMatchObject({ bound: 3, reserved: 1 })
+    again.close()
   })
 })
 
@@ -218,7 +246,9 @@ describe('a data folder that cannot be written is refused', () => {
 
 describe('a ledger whose disk is full', () => {
   it('refuses claims that do not fit, keeps those it answered, and has lost none when it is opened again', () => {
-    const allocator = withPool(new Allocator(new Ledger(directory, 8), { clock: Date.now, restMs: 600_000 }))
+    const allocator = withPool(
+      new Allocator(new Ledger(directory, 8), { clock: Date.now, restMs: 600_000, leaseMs: 90_000 }),
+    )
     const answered = new Map<string, string>()
     for (let i = 0; i < 100_000; i++) {
       const [result] = allocator.claim([request(`s${i}`)])

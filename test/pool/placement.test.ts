@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { type Address, addressFromBigInt, addressToBigInt, formatAddress } from '#src/ip/address.ts'
 import { containsAddress, type Prefix, prefixOf } from '#src/ip/prefix.ts'
 import { layoutOf, ownerHash, startIn } from '#src/pool/placement.ts'
-import { Pool } from '#src/pool/pool.ts'
+import { PoolSet } from '#src/pool/pool-set.ts'
 import { prefix, service } from './support.ts'
 
 const LENGTHS = Array.from({ length: 61 }, (_, i) => 64 + i)
@@ -46,7 +46,7 @@ describe('placement', () => {
         (b, names) => {
           const pool = poolOf(length, b)
           const { size, staticLast } = layoutOf(pool)
-          const one = new Pool('personal', pool)
+          const one = new PoolSet('personal', [pool])
           for (const name of names) {
             const address = one.place({ kind: 'Service', name })
             if (address === null) throw new Error('a pool of 16 is not full with 12')
@@ -64,7 +64,7 @@ describe('placement', () => {
   it.each([124, 123, 122, 120, 118, 116])('fills /%i to the last address, the static band last of all', length => {
     const pool = poolOf(length, 0xabcdef0123456789abcdef012345n << 8n)
     const { size, staticLast } = layoutOf(pool)
-    const one = new Pool('personal', pool)
+    const one = new PoolSet('personal', [pool])
     const offsets: bigint[] = []
     for (let i = 0; ; i++) {
       const address = one.place(service(`s${i}`))
@@ -81,7 +81,7 @@ describe('placement', () => {
 
   it('reaches the whole width of a /64, the sign bit of a 64-bit offset included', () => {
     const pool = poolOf(64, 0x42n << 112n)
-    const one = new Pool('personal', pool)
+    const one = new PoolSet('personal', [pool])
     const highest = new Set<bigint>()
     for (let i = 0; i < 64; i++) {
       const address = one.place(service(`s${i}`)) as Address
@@ -94,7 +94,7 @@ describe('placement', () => {
 
   it('takes the next free address, over the end of the band to its beginning', () => {
     const pool = prefix('fdaa::/124')
-    const one = new Pool('personal', pool)
+    const one = new PoolSet('personal', [pool])
     const first = one.place(service('kuard')) as Address
     let expected = offset(pool, first)
     for (let i = 0; i < 14; i++) {
@@ -107,9 +107,9 @@ describe('placement', () => {
   })
 
   it('never changes: addresses after a loss of all state depend on it', () => {
-    const one = new Pool('personal', prefix('fdaa:0:48c8:0:1::/112'))
-    const big = new Pool('personal', prefix('fdaa:0:48c8:1::/64'))
-    const text = (pool: Pool, name: string): string => formatAddress(pool.place(service(name)) as Address)
+    const one = new PoolSet('personal', [prefix('fdaa:0:48c8:0:1::/112')])
+    const big = new PoolSet('personal', [prefix('fdaa:0:48c8:1::/64')])
+    const text = (pool: PoolSet, name: string): string => formatAddress(pool.place(service(name)) as Address)
     expect(ownerHash('personal', service('kuard')).toString(16)).toBe('6528f6bff7d9f2b1')
     expect(text(one, 'kuard')).toBe('fdaa:0:48c8:0:1::65c4')
     expect(text(big, 'kuard')).toBe('fdaa:0:48c8:1:6528:f6bf:f7d9:f34c')

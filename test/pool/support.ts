@@ -84,6 +84,9 @@ export class MemoryStore implements ClaimStore {
 /** How long addresses rest in {@link Fixture}. */
 export const REST = 600_000
 
+/** How long reservations hold in it. */
+export const LEASE = 90_000
+
 /** An allocator on a ledger in memory, with a clock that the test moves. */
 export class Fixture {
   readonly store: MemoryStore = new MemoryStore()
@@ -108,8 +111,8 @@ export class Fixture {
   }
 
   #open(pool: string | null): Allocator {
-    const allocator = new Allocator(this.store, { clock: () => this.now, restMs: this.#restMs })
-    allocator.setPool(NETWORK, pool === null ? null : prefix(pool))
+    const allocator = new Allocator(this.store, { clock: () => this.now, restMs: this.#restMs, leaseMs: LEASE })
+    allocator.setPools(NETWORK, pool === null ? [] : [prefix(pool)])
     return allocator
   }
 }
