@@ -64,7 +64,12 @@ const BULK_STEP = 0.1
  * @throws WaypostError WAY_DATA_…, WAY_LEDGER_…, WAY_LISTEN.
  */
 export async function startServer(config: Config, log: Logger, parts: ReplaceableParts = {}): Promise<RunningServer> {
-  const allocator = Allocator.open({ directory: config.data, clock: Date.now, restMs: config.pool.restMs, leaseMs: config.pool.leaseMs })
+  const allocator = Allocator.open({
+    directory: config.data,
+    clock: Date.now,
+    restMs: config.pool.restMs,
+    leaseMs: config.pool.leaseMs,
+  })
   const undo: (() => unknown)[] = [() => allocator.close()]
   try {
     return await new Assembly(config, log, allocator, undo, parts).start()

@@ -43,7 +43,12 @@ export function makeNetwork(
 ): TestNetwork {
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'waypost-control-'))
   const test = { clock: 1_000_000 }
-  const allocator = Allocator.open({ directory, clock: () => test.clock, restMs: options.restMs ?? 600_000, leaseMs: 90_000 })
+  const allocator = Allocator.open({
+    directory,
+    clock: () => test.clock,
+    restMs: options.restMs ?? 600_000,
+    leaseMs: 90_000,
+  })
   const serviceCidr = prefix(options.serviceCidr ?? 'fdaa:0:48c8:0:1::/112')
   allocator.setPools('test', [serviceCidr])
   const writer = new IndexWriter({ seed: 1, onGeneration: () => undefined, initialArenaBytes: 1 << 20 })
