@@ -59,6 +59,19 @@ for (const transport of ['batched', 'portable'] as const) {
       ])
     })
 
+    // The portable transport has no say in it: there the kernel chooses the worker by the client's port.
+    it.skipIf(transport === 'portable')('spreads the packets of one busy client over its workers', async () => {
+      const client = await UdpClient.open('::1')
+      undo.push(() => client.close())
+      const before = plane.counters().packets.map(({ value }) => value)
+      for (let i = 0; i < 64; i++)
+        client.send(makeQuery({ name: NAME, type: 'AAAA' }), { address: '::1', port: portOf(plane) })
+      for (let i = 0; i < 64; i++) await client.receive()
+      const packets = (): number[] => plane.counters().packets.map(({ value }, i) => value - (before[i] ?? 0))
+      await expect.poll(() => packets().reduce((sum, value) => sum + value)).toBe(64)
+      expect(packets().map(value => value > 0)).toEqual([true, true, false])
+    })
+
     it('loses no query while generations of the index follow each other', async () => {
       const client = await UdpClient.open('::1')
       undo.push(() => client.close())

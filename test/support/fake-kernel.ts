@@ -53,6 +53,8 @@ export class FakeKernel implements SystemCalls {
 
   close(): void {}
 
+  spread(): void {}
+
   now(): void {}
 
   wait(): number {

@@ -52,7 +52,7 @@ static uint32_t query_count, next_query;
 static struct flow flows[MAX_SOCKETS];
 static uint64_t sent, received, lost, wrong_id, wrong_rcode, wrong_count, wrong_question, send_errors;
 static uint64_t histogram[BUCKETS], slice_histogram[BUCKETS];
-static uint64_t latency_max;
+static uint64_t latency_max, latency_sum;
 static struct { double at, p50, p99, max; uint64_t count; } slices[MAX_SLICES];
 static int slice_count;
 static uint64_t slice_max, slice_total;
@@ -112,6 +112,7 @@ static void check(struct flow *flow, const unsigned char *reply, size_t length, 
   histogram[bucket]++;
   slice_histogram[bucket]++;
   slice_total++;
+  latency_sum += latency;
   if (latency > latency_max) latency_max = latency;
   if (latency > slice_max) slice_max = latency;
   if ((reply[3] & 15) != query->rcode && query->rcode != 255) wrong_rcode++;
@@ -265,28 +266,60 @@ static bool tcp_receive(struct flow *flow) {
   return true;
 }
 
-static void run_tcp(int count, uint32_t window, uint64_t start, uint64_t end, uint64_t slice) {
+// One query that was due at `due`, on its way at once; false when the connection takes no more.
+static bool tcp_ask(struct flow *flow, uint64_t due) {
+  if (flow->out_sent == flow->out_length) flow->out_sent = flow->out_length = 0;
+  if (flow->out_length + 514 >= SIZE || flow->outstanding >= 60000) return false;
+  unsigned char *at = flow->out + flow->out_length;
+  size_t length = compose(flow, at + 2, due);
+  at[0] = (unsigned char)(length >> 8);
+  at[1] = (unsigned char)length;
+  flow->out_length += length + 2;
+  sent++;
+  tcp_flush(flow);
+  return true;
+}
+
+// Reads what came, and for the closed loop asks as much again.
+static void tcp_serve(int poll, int timeout, uint32_t window) {
+  struct epoll_event events[128];
+  int n = epoll_wait(poll, events, 128, timeout);
+  for (int i = 0; i < n; i++) {
+    struct flow *flow = &flows[events[i].data.u32];
+    if (!tcp_receive(flow)) { epoll_ctl(poll, EPOLL_CTL_DEL, flow->fd, NULL); send_errors++; continue; }
+    if (window > 0) tcp_fill(flow, window, now_ns());
+    else if (flow->out_sent < flow->out_length) tcp_flush(flow);
+  }
+}
+
+// Runs until `end`; rate > 0: open loop, the connections in turn; otherwise closed loop with `window` on each.
+static void run_tcp(int count, uint32_t window, double rate, uint64_t start, uint64_t end, uint64_t slice) {
   int poll = epoll_create1(0);
   uint64_t next_slice = start + slice;
+  double interval = rate > 0 ? 1e9 / rate : 0, next_due = (double)start;
   for (int i = 0; i < count; i++) {
     struct epoll_event event = {.events = EPOLLIN, .data.u32 = (uint32_t)i};
     epoll_ctl(poll, EPOLL_CTL_ADD, flows[i].fd, &event);
-    tcp_fill(&flows[i], window, now_ns());
+    if (rate == 0) tcp_fill(&flows[i], window, now_ns());
   }
-  struct epoll_event events[128];
+  int f = 0;
   for (uint64_t now = start; now < end; now = now_ns()) {
-    int n = epoll_wait(poll, events, 128, 10);
-    for (int i = 0; i < n; i++) {
-      struct flow *flow = &flows[events[i].data.u32];
-      if (!tcp_receive(flow)) { epoll_ctl(poll, EPOLL_CTL_DEL, flow->fd, NULL); send_errors++; continue; }
-      tcp_fill(flow, window, now_ns());
+    for (; rate > 0 && next_due <= (double)now && tcp_ask(&flows[f], (uint64_t)next_due); next_due += interval) {
+      f = f + 1 == count ? 0 : f + 1;
     }
+    tcp_serve(poll, rate > 0 ? 0 : 10, rate > 0 ? 0 : window);
     if (now >= next_slice) {
       close_slice((double)(next_slice - start) / 1e9);
       next_slice += slice;
     }
   }
-  for (int i = 0; i < count; i++) for (int id = 0; id < IDS; id++) if (flows[i].due[id] != 0) sent--;
+  if (rate > 0) {
+    for (uint64_t until = now_ns() + 300000000u; now_ns() < until;) tcp_serve(poll, 10, 0);
+    expire(count, now_ns(), true);
+  } else {
+    // What is in flight when the closed loop ends was not given time to be answered.
+    for (int i = 0; i < count; i++) for (int id = 0; id < IDS; id++) if (flows[i].due[id] != 0) sent--;
+  }
 }
 
 static void load_queries(const char *path) {
@@ -341,10 +374,11 @@ static void open_flows(int count, const char *server, int port, bool tcp) {
 
 static void print_result(double seconds) {
   printf("{\"sent\":%lu,\"received\":%lu,\"lost\":%lu,\"wrongId\":%lu,\"wrongRcode\":%lu,\"wrongCount\":%lu,"
-         "\"wrongQuestion\":%lu,\"sendErrors\":%lu,\"seconds\":%.3f,\"qps\":%.0f,\"p50\":%.1f,\"p90\":%.1f,\"p99\":%.1f,"
+         "\"wrongQuestion\":%lu,\"sendErrors\":%lu,\"seconds\":%.3f,\"qps\":%.0f,\"mean\":%.1f,\"p50\":%.1f,\"p90\":%.1f,\"p99\":%.1f,"
          "\"p999\":%.1f,\"max\":%.1f,\"slices\":[",
          sent, received, lost, wrong_id, wrong_rcode, wrong_count, wrong_question, send_errors, seconds,
-         (double)received / seconds, percentile(histogram, received, 0.5), percentile(histogram, received, 0.9),
+         (double)received / seconds, received > 0 ? (double)latency_sum / 1000.0 / (double)received : 0,
+         percentile(histogram, received, 0.5), percentile(histogram, received, 0.9),
          percentile(histogram, received, 0.99), percentile(histogram, received, 0.999), (double)latency_max / 1000.0);
   for (int i = 0; i < slice_count; i++) {
     printf("%s{\"at\":%.3f,\"count\":%lu,\"p50\":%.1f,\"p99\":%.1f,\"max\":%.1f}", i == 0 ? "" : ",", slices[i].at,
@@ -389,7 +423,7 @@ int main(int argc, char **argv) {
   udp_in = calloc(BATCH, sizeof *udp_in);
   udp_out = calloc(BATCH, sizeof *udp_out);
   uint64_t start = now_ns(), end = start + (uint64_t)(seconds * 1e9);
-  if (tcp > 0) run_tcp(count, window, start, end, slice * 1000000u);
+  if (tcp > 0) run_tcp(count, window, rate, start, end, slice * 1000000u);
   else run_udp(count, window, rate, start, end, slice * 1000000u);
   print_result((double)(end - start) / 1e9);
   return 0;

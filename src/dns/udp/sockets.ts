@@ -37,10 +37,21 @@ export function openUdpSockets(
       calls.close(alone.descriptor)
       return alone.listen
     })
-    return Array.from({ length: workers }, () => bound.map(listen => open(listen, true)))
+    const sockets = Array.from({ length: workers }, () => bound.map(listen => open(listen, true)))
+    for (const { descriptor } of sockets[0] ?? []) spread(calls, descriptor, workers)
+    return sockets
   } catch (error) {
     for (const { descriptor } of opened) calls.close(descriptor)
     throw error
+  }
+}
+
+/** Where the kernel cannot (before 4.5), it chooses the socket by the sender, as it always does. */
+function spread(calls: SystemCalls, descriptor: number, workers: number): void {
+  try {
+    calls.spread(descriptor, workers)
+  } catch (error) {
+    if (!(error instanceof SystemCallError)) throw error
   }
 }
 

@@ -33,6 +33,12 @@ export interface SystemCalls {
   /** @throws SystemCallError */
   openUdp(options: UdpSocketOptions): UdpSocket
   close(descriptor: number): void
+  /**
+   * Makes the kernel give every packet to one of the `sockets` that share a port by chance, in place of one that it
+   * chooses by the sender's address and port: one busy sender is served by all threads and holds up no other. Call it for
+   * any one of them, when all are bound. @throws SystemCallError where the system has no such choice.
+   */
+  spread(descriptor: number, sockets: number): void
   /** Messages received into an array of `struct mmsghdr`. */
   receive(descriptor: number, messages: Pointer, count: number, flags: number): number
   /** Messages sent from an array of `struct mmsghdr`. Never waits for room in the socket's buffer. */
@@ -110,6 +116,7 @@ const SO_RCVBUF = 8
 const SO_REUSEPORT = 15
 const SO_RCVTIMEO = 20
 const SO_RCVBUFFORCE = 33
+const SO_ATTACH_REUSEPORT_CBPF = 51
 const IPPROTO_IP = 0
 const IP_PKTINFO = 8
 const IP_MTU_DISCOVER = 10
@@ -119,6 +126,11 @@ const IPV6_V6ONLY = 26
 const IPV6_RECVPKTINFO = 49
 /** Send whatever path MTU somebody claims for us, fragmented by the interface's MTU only. */
 const PMTUDISC_OMIT = 5
+
+/** Instructions of the classic packet filter: linux/filter.h, linux/bpf_common.h. */
+const BPF = { loadAbsolute: 0x20, moduloConstant: 0x94, returnAccumulator: 0x16 } as const
+/** Loading from here gives a random number (SKF_AD_OFF + SKF_AD_RANDOM). */
+const BPF_RANDOM = 0xffff_f000 + 56
 
 /** Room for the answers of some batches. */
 const SEND_BUFFER = 1 << 20
@@ -186,7 +198,8 @@ function bindSystemCalls(koffi: typeof Koffi): SystemCalls {
     const value = Buffer.from(Int32Array.from(words).buffer)
     return setsockopt(fd, level, option, value, value.length)
   }
-  return { openUdp, close: fd => close(fd), receive, send, wait, now, pointerTo: bytes => koffi.address(bytes) }
+  const pointerTo = (bytes: Uint8Array): Pointer => koffi.address(bytes)
+  return { openUdp, close: fd => close(fd), spread, receive, send, wait, now, pointerTo }
 
   function openUdp({ address, port, shared, receiveBuffer }: UdpSocketOptions): UdpSocket {
     const isIPv6 = familyOf(address) === 'IPv6'
@@ -219,6 +232,19 @@ function bindSystemCalls(koffi: typeof Koffi): SystemCalls {
     else setOption(fd, IPPROTO_IP, IP_MTU_DISCOVER, PMTUDISC_OMIT)
   }
 
+  function spread(fd: number, sockets: number): void {
+    const program = filterProgram([
+      [BPF.loadAbsolute, BPF_RANDOM],
+      [BPF.moduloConstant, sockets],
+      [BPF.returnAccumulator, 0],
+    ])
+    // struct sock_fprog: the number of instructions, and a pointer to them at 8.
+    const head = Buffer.alloc(16)
+    head.writeUInt16LE(program.length / BPF_INSTRUCTION)
+    head.writeBigUInt64LE(pointerTo(program), 8)
+    check('spread packets over sockets', setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, head, head.length))
+  }
+
   function receive(fd: number, messages: Pointer, count: number, flags: number): number {
     return orErrno(recvmmsg(fd, messages, count, flags, null))
   }
@@ -234,6 +260,19 @@ function bindSystemCalls(koffi: typeof Koffi): SystemCalls {
   function now(timespec: Pointer): void {
     clockGettime(CLOCK_MONOTONIC, timespec)
   }
+}
+
+/** Octets of a struct sock_filter: code (16 bits), two jumps (8 bits each), constant (32 bits). */
+const BPF_INSTRUCTION = 8
+
+function filterProgram(instructions: readonly (readonly [code: number, constant: number])[]): Buffer {
+  // Not from the pool of small buffers: its address is handed out.
+  const program = Buffer.alloc(instructions.length * BPF_INSTRUCTION)
+  instructions.forEach(([code, constant], i) => {
+    program.writeUInt16LE(code, i * BPF_INSTRUCTION)
+    program.writeUInt32LE(constant, i * BPF_INSTRUCTION + 4)
+  })
+  return program
 }
 
 /** struct sockaddr_in or sockaddr_in6. */
