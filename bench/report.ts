@@ -1,4 +1,5 @@
-/** What every benchmark reports, and how it is printed. */
+/** What every benchmark reports, how it is printed, and where it is saved. */
+import { mkdirSync, writeFileSync } from 'node:fs'
 
 /** One measured figure. */
 export interface BenchRow {
@@ -18,4 +19,25 @@ export function formatRows(rows: readonly BenchRow[]): string {
 /** Three significant digits, thousands separated. */
 export function formatValue(value: number): string {
   return value.toLocaleString('en-US', { maximumSignificantDigits: 3 })
+}
+
+/** Prints the rows under a line that says where they come from, and saves them as `bench/results/NAME.md` and `.json`. */
+export function saveRows(name: string, origin: string, rows: readonly BenchRow[]): void {
+  const date = new Date().toISOString()
+  const text = `${origin}; ${date.slice(0, 10)}\n\n${formatRows(rows)}\n`
+  console.log(text)
+  saveResult(`${name}.md`, text)
+  saveResult(`${name}.json`, JSON.stringify({ origin, date, rows }, null, 2))
+}
+
+/** Saves a chart as `bench/results/NAME.svg`. */
+export function saveChart(name: string, svg: string): void {
+  saveResult(`${name}.svg`, svg)
+}
+
+/** Saves a file under `bench/results/`. */
+export function saveResult(file: string, text: string): void {
+  const results = new URL('results/', import.meta.url)
+  mkdirSync(results, { recursive: true })
+  writeFileSync(new URL(file, results), text)
 }

@@ -18,6 +18,7 @@ export interface LoadResult {
   readonly sendErrors: number
   readonly seconds: number
   readonly qps: number
+  readonly mean: number
   readonly p50: number
   readonly p90: number
   readonly p99: number
@@ -31,17 +32,47 @@ export interface LoadOptions {
   readonly port: number
   readonly queries: string
   readonly seconds: number
-  readonly cpu: number
+  readonly cpu?: number
   readonly rate?: number
   readonly window?: number
   readonly sockets?: number
   readonly tcp?: number
 }
 
+/** What `native/flood.c` prints: `sent` is what left, `refused` what the system had no room for. */
+export interface FloodResult {
+  readonly sent: number
+  readonly refused: number
+  /** Replies that were looked at, and those of them that were wrong. */
+  readonly sampled: number
+  readonly wrong: number
+  readonly seconds: number
+  readonly rate: number
+}
+
+/** When `native/probe.c` saw a new value first, and an older one last; nanoseconds of the monotonic clock. */
+export interface ProbeResult {
+  readonly value: number
+  readonly first: string
+  readonly stale: string
+}
+
+/** Flags of `native/flood.c` and `native/probe.c`. */
+export interface SenderOptions {
+  readonly port: number
+  readonly queries: string
+  readonly seconds: number
+  readonly rate?: number
+  readonly sockets?: number
+  /** Packets a system call; `native/flood.c` only. */
+  readonly burst?: number
+  readonly cpu?: number
+}
+
 const run = promisify(execFile)
 
 /** Compiles a program of `native/` when a C compiler is there; null otherwise. */
-export function compileNative(name: 'echo' | 'load', directory: string): string | null {
+export function compileNative(name: 'echo' | 'load' | 'flood' | 'probe', directory: string): string | null {
   const compiler = findProgram('cc') ?? findProgram('gcc') ?? findProgram('clang')
   if (compiler === null) return null
   const source = fileURLToPath(new URL(`native/${name}.c`, import.meta.url))
@@ -50,24 +81,67 @@ export function compileNative(name: 'echo' | 'load', directory: string): string 
   return program
 }
 
-/** Runs the load generator once. */
-export async function runLoad(program: string, options: LoadOptions): Promise<LoadResult> {
-  const args = Object.entries(options).flatMap(([key, value]) => [`--${key}`, String(value)])
-  const { stdout } = await run(program, ['--server', '::1', ...args], { maxBuffer: 1 << 24 })
-  return JSON.parse(stdout) as LoadResult
+/** {@link compileNative}, where there is no going on without. */
+export function needNative(name: 'load' | 'flood' | 'probe', directory: string): string {
+  const program = compileNative(name, directory)
+  if (program === null) throw new Error(`This benchmark needs a C compiler (cc) for ${name}.c`)
+  return program
 }
 
-/** Runs dnsperf with one thread from one core; gives the number of answered queries. */
-export async function runDnsperf(
-  program: string,
-  port: number,
-  queries: string,
-  seconds: number,
-  cpu: number,
-): Promise<number> {
+/** Runs the load generator once. */
+export async function runLoad(program: string, options: LoadOptions): Promise<LoadResult> {
+  return (await runNative(program, options)) as LoadResult
+}
+
+/** Floods a server once. */
+export async function runFlood(program: string, options: SenderOptions): Promise<FloodResult> {
+  return (await runNative(program, options)) as FloodResult
+}
+
+/** Asks one question over and over. */
+export async function runProbe(program: string, options: SenderOptions): Promise<ProbeResult[]> {
+  return (await runNative(program, options)) as ProbeResult[]
+}
+
+async function runNative(program: string, options: object): Promise<unknown> {
+  const args = Object.entries(options).flatMap(([key, value]) => [`--${key}`, String(value)])
+  const { stdout } = await run(program, ['--server', '::1', ...args], { maxBuffer: 1 << 24 })
+  return JSON.parse(stdout)
+}
+
+/** What dnsperf says of a run; `mean` in microseconds. */
+export interface DnsperfResult {
+  readonly completed: number
+  readonly lost: number
+  readonly qps: number
+  readonly mean: number
+}
+
+/** Flags of dnsperf: `clients` are its sockets, `window` the queries in flight over all of them, `rate` a limit. */
+export interface DnsperfOptions {
+  readonly port: number
+  /** A name and a type a line. */
+  readonly queries: string
+  readonly seconds: number
+  readonly cpu: number
+  readonly clients: number
+  readonly window: number
+  readonly rate?: number
+}
+
+/** Runs dnsperf with one thread from one core. */
+export async function runDnsperf(program: string, options: DnsperfOptions): Promise<DnsperfResult> {
+  const { port, queries, seconds, cpu, clients, window, rate } = options
+  const shape = ['-c', String(clients), '-q', String(window), ...(rate === undefined ? [] : ['-Q', String(rate)])]
   const args = ['-c', String(cpu), program, '-s', '::1', '-p', String(port), '-d', queries, '-l', String(seconds)]
-  const { stdout } = await run('taskset', [...args, '-c', '8', '-q', '256'], { maxBuffer: 1 << 24 })
-  return Number(/Queries completed:\s+(\d+)/.exec(stdout)?.[1] ?? 0)
+  const { stdout } = await run('taskset', [...args, ...shape], { maxBuffer: 1 << 24 })
+  const number = (pattern: RegExp): number => Number(pattern.exec(stdout)?.[1] ?? 0)
+  return {
+    completed: number(/Queries completed:\s+(\d+)/),
+    lost: number(/Queries lost:\s+(\d+)/),
+    qps: number(/Queries per second:\s+([\d.]+)/),
+    mean: 1e6 * number(/Average Latency \(s\):\s+([\d.]+)/),
+  }
 }
 
 /** Processor time of the process and all its descendants since their start, user and system, in microseconds. */

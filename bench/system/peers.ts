@@ -27,13 +27,17 @@ export interface RunningPeer {
   stop(): Promise<void>
 }
 
+/** Names of the peer that only echoes, and of the server that the others are compared with. */
+export const FLOOR = 'echo (C)'
+export const OURS = 'Waypost'
+
 const ENTRY = fileURLToPath(new URL('../../bin/waypost.js', import.meta.url))
 
 /** All servers that the comparison knows, the present one and its floor first. */
 export function knownPeers(echo: string | null): Peer[] {
   return [
-    { name: 'echo (C)', program: echo, command: (_data, _directory, port) => ({ args: ['::1', String(port)] }) },
-    waypost('Waypost', 'batched'),
+    { name: FLOOR, program: echo, command: (_data, _directory, port) => ({ args: ['::1', String(port)] }) },
+    waypost(OURS, 'batched'),
     waypost('Waypost on node:dgram', 'portable'),
     { name: 'Knot DNS', program: findProgram('knotd'), command: knot },
     { name: 'NSD', program: findProgram('nsd'), command: nsd },

@@ -9,7 +9,7 @@ export interface BarChart {
   readonly highlight: string
 }
 
-/** Lines over a common x axis. */
+/** Lines over a common x axis; the y axis is logarithmic, so that a spike does not flatten the rest. */
 export interface LineChart {
   readonly title: string
   readonly xLabel: string
@@ -56,32 +56,36 @@ export function barChart({ title, series, rows, highlight }: BarChart): string {
   return svg(width, height, title, parts)
 }
 
-/** Draws a line chart with both axes from zero. */
+/** Draws a line chart. */
 export function lineChart({ title, xLabel, yLabel, lines }: LineChart): string {
-  const [width, height, left, top, bottom] = [760, 340, 70, 60, 50]
+  const [width, height, left, top, bottom] = [760, 340, 70, 84, 50]
   const points = lines.flatMap(line => line.points)
   const xMax = Math.max(...points.map(([x]) => x), 1e-9)
-  const yMax = Math.max(...points.map(([, y]) => y), 1e-9) * 1.08
+  const values = points.map(([, y]) => Math.max(y, 1))
+  const low = Math.floor(Math.log10(Math.min(...values, 1e9)))
+  const high = Math.max(Math.ceil(Math.log10(Math.max(...values, 1))), low + 1)
   const x = (value: number): string => (left + (value / xMax) * (width - left - 20)).toFixed(1)
-  const y = (value: number): string => (height - bottom - (value / yMax) * (height - top - bottom)).toFixed(1)
+  const share = (value: number): number => (Math.log10(Math.max(value, 1)) - low) / (high - low)
+  const y = (value: number): string => (height - bottom - share(value) * (height - top - bottom)).toFixed(1)
   const parts = [`<text class="t" x="12" y="24">${escapeText(title)}</text>`]
+  for (let power = low; power <= high; power++) {
+    const at = y(10 ** power)
+    parts.push(`<line x1="${left}" x2="${width - 20}" y1="${at}" y2="${at}" stroke="#9ca3af" stroke-opacity=".35"/>`)
+    parts.push(`<text x="${left - 8}" y="${Number(at) + 4}" text-anchor="end">${tick(10 ** power)}</text>`)
+  }
   for (let i = 0; i <= 4; i++) {
-    const value = (yMax / 4) * i
-    parts.push(
-      `<line x1="${left}" x2="${width - 20}" y1="${y(value)}" y2="${y(value)}" stroke="#9ca3af" stroke-opacity=".35"/>`,
-    )
-    parts.push(`<text x="${left - 8}" y="${Number(y(value)) + 4}" text-anchor="end">${tick(value)}</text>`)
-    parts.push(
-      `<text x="${x((xMax / 4) * i)}" y="${height - bottom + 18}" text-anchor="middle">${tick((xMax / 4) * i)}</text>`,
-    )
+    const value = (xMax / 4) * i
+    parts.push(`<text x="${x(value)}" y="${height - bottom + 18}" text-anchor="middle">${tick(value)}</text>`)
   }
   parts.push(`<text x="${(left + width) / 2}" y="${height - 10}" text-anchor="middle">${escapeText(xLabel)}</text>`)
-  parts.push(`<text x="12" y="${top - 8}">${escapeText(yLabel)}</text>`)
+  parts.push(`<text x="12" y="${top - 14}">${escapeText(yLabel)}</text>`)
+  let legend = left
   lines.forEach((line, i) => {
     const path = line.points.map(([px, py]) => `${x(px)},${y(py)}`).join(' ')
     parts.push(`<polyline fill="none" stroke="${COLOURS[i]}" stroke-width="1.8" points="${path}"/>`)
-    parts.push(`<rect x="${left + i * 210}" y="34" width="12" height="12" fill="${COLOURS[i]}"/>`)
-    parts.push(`<text x="${left + 18 + i * 210}" y="45">${escapeText(line.label)}</text>`)
+    parts.push(`<rect x="${legend}" y="38" width="12" height="12" fill="${COLOURS[i]}"/>`)
+    parts.push(`<text x="${legend + 18}" y="49">${escapeText(line.label)}</text>`)
+    legend += 44 + 6.6 * line.label.length
   })
   return svg(width, height, title, parts)
 }
@@ -91,7 +95,8 @@ function svg(width: number, height: number, title: string, parts: readonly strin
 }
 
 function tick(value: number): string {
-  return value >= 1000 ? `${(value / 1000).toFixed(value >= 10_000 ? 0 : 1)}k` : value.toFixed(value >= 10 ? 0 : 1)
+  if (value >= 1000) return `${value / 1000}k`
+  return value >= 10 || Number.isInteger(value) ? value.toFixed(0) : value.toFixed(1)
 }
 
 function escapeText(text: string): string {

@@ -1,5 +1,6 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type DataPlane, type DataPlaneOptions, startDataPlane } from '#src/dns/plane.ts'
@@ -13,6 +14,8 @@ import { ask, makeQuery, readReply, resolve } from '#support/dns-client.ts'
 import { UdpClient } from '#support/udp-client.ts'
 
 const hasBatched = (await loadSystemCalls()) !== null
+const TASKS = '/proc/self/task'
+const hasSlices = sliceOf(String(process.pid)) !== null
 const NAME = 'a.cluster.local'
 const EVERYONE = [
   { prefix: prefix('::/0'), view: 0 },
@@ -70,6 +73,14 @@ for (const transport of ['batched', 'portable'] as const) {
       const packets = (): number[] => plane.counters().packets.map(({ value }, i) => value - (before[i] ?? 0))
       await expect.poll(() => packets().reduce((sum, value) => sum + value)).toBe(64)
       expect(packets().map(value => value > 0)).toEqual([true, true, false])
+    })
+
+    // Linux 6.12 and later show and heed it, where they show the scheduler's figures at all.
+    it.skipIf(transport === 'portable' || !hasSlices)('asks the scheduler to run its workers soon', () => {
+      const isWorker = (thread: string): boolean => /^udp-\d+\n$/.test(readFileSync(`${TASKS}/${thread}/comm`, 'utf8'))
+      const slices = readdirSync(TASKS).filter(isWorker).map(sliceOf)
+      expect(slices.length).toBeGreaterThanOrEqual(2)
+      expect(new Set(slices)).toEqual(new Set(['100000']))
     })
 
     it('loses no query while generations of the index follow each other', async () => {
@@ -185,6 +196,15 @@ async function start(options: Partial<DataPlaneOptions>): Promise<DataPlane> {
   const plane = await startDataPlane(optionsOf(options))
   undo.push(() => plane.stop(1000))
   return plane
+}
+
+/** Nanoseconds that the scheduler lets a thread run at a time, as it says; null where it does not say. */
+function sliceOf(thread: string): string | null {
+  try {
+    return /^se\.slice\s*:\s*(\d+)$/m.exec(readFileSync(`${TASKS}/${thread}/sched`, 'utf8'))?.[1] ?? null
+  } catch {
+    return null
+  }
 }
 
 function optionsOf(options: Partial<DataPlaneOptions>): DataPlaneOptions {

@@ -55,6 +55,8 @@ export class FakeKernel implements SystemCalls {
 
   spread(): void {}
 
+  runSoon(): void {}
+
   now(): void {}
 
   wait(): number {

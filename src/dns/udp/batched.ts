@@ -84,7 +84,9 @@ export class BatchedUdp implements UdpTransport {
     this.#polledPointer = calls.pointerTo(new Uint8Array(this.#polled.buffer))
   }
 
-  async open(): Promise<void> {}
+  async open(): Promise<void> {
+    this.#calls.runSoon()
+  }
 
   /** Blocks the thread until it is to stop. @throws SystemCallError when a socket fails for good. */
   async run(): Promise<void> {

@@ -6,10 +6,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
-import { surroundingsOfProcess } from '../../src/cli/surroundings.ts'
-import { loadConfig } from '../../src/config.ts'
-import { startServer } from '../../src/serve/server.ts'
-import { SyntheticSource } from './synthetic.ts'
+import { surroundingsOfProcess } from '../../../src/cli/surroundings.ts'
+import { loadConfig } from '../../../src/config.ts'
+import { startServer } from '../../../src/serve/server.ts'
+import { SyntheticSource } from './source.ts'
 
 /** What the bench asks. Times in the answers are milliseconds. */
 export type Order =

@@ -6,9 +6,9 @@ import {
   READY,
   SERVING,
   type Service,
-} from '../../src/cluster/objects.ts'
-import type { Source, SourceSink } from '../../src/cluster/source.ts'
-import { ADDRESS_BYTES, type Address, parseAddress } from '../../src/ip/address.ts'
+} from '../../../src/cluster/objects.ts'
+import type { Source, SourceSink } from '../../../src/cluster/source.ts'
+import { ADDRESS_BYTES, type Address, parseAddress } from '../../../src/ip/address.ts'
 
 /** How large the cluster is. */
 export interface SyntheticOptions {

@@ -1,0 +1,2 @@
+export declare const FLAGS: readonly string[]
+export declare function leanEnvironment(): NodeJS.ProcessEnv
