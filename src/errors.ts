@@ -42,6 +42,8 @@ export type ErrorCode =
   | 'WAY_NOT_READY'
   | 'WAY_QUERY_FAILED'
   | 'WAY_API_UNREACHABLE'
+  | 'WAY_KUBERNETES_CONFIG'
+  | 'WAY_KUBERNETES_UNREACHABLE'
   | 'WAY_NODE_VERSION'
   | 'WAY_INTERNAL'
 
@@ -81,6 +83,8 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
     status: 503,
     meaning: 'The HTTP API of a server does not answer, or something else answers there.',
   },
+  WAY_KUBERNETES_CONFIG: { status: 503, meaning: 'The credentials of a Kubernetes cluster cannot be read.' },
+  WAY_KUBERNETES_UNREACHABLE: { status: 503, meaning: 'A Kubernetes API server does not answer.' },
   WAY_NODE_VERSION: { status: 503, meaning: 'Node.js is too old.' },
   WAY_INTERNAL: { status: 500, meaning: 'A defect of Waypost itself.' },
 }
