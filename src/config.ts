@@ -3,6 +3,8 @@ import { dirname, resolve } from 'node:path'
 import { type DocumentNode, EMPTY_MAP, type Fault, lineOfPath, parseTree } from './config/document.ts'
 import { DEFAULT_POOL, type FileConfig, type FileNetwork, fileSchema } from './config/file.ts'
 import { type Flags, type FlagValues, overrideFile, readFlags } from './config/flags.ts'
+import { resolveForward } from './config/forward/resolve.ts'
+import type { ForwardConfig } from './config/forward/section.ts'
 import type { Config, NetworkConfig, Surroundings } from './config/model.ts'
 import { type BrokenRule, listenFaults, networkFaults } from './config/networks.ts'
 import { poolPrefix } from './config/values.ts'
@@ -53,8 +55,9 @@ export function loadConfig(options: {
   if (read === null || faults.length > 0) throw new ConfigError(file ?? '', inOrder(faults))
   const content = overrideFile(read.value, flags)
   const networks = networksOf(content, flags, file, surroundings)
-  checkRules(content, networks, file, tree)
-  return deepFreeze(resolveDefaults(content, networks, base, surroundings))
+  const forward = resolveForward(content.dns.forward, surroundings.readFile)
+  checkRules(content, networks, forward.broken, file, tree)
+  return deepFreeze(resolveDefaults(content, networks, forward.value, base, surroundings))
 }
 
 function readConfigFile(file: string, surroundings: Surroundings): string {
@@ -107,10 +110,11 @@ function defaultNetwork(manifests: string, flags: FlagValues): FileNetwork {
 function checkRules(
   content: FileConfig,
   networks: readonly FileNetwork[],
+  others: readonly BrokenRule[],
   file: string | null,
   tree: DocumentNode,
 ): void {
-  const broken = [...networkFaults(networks), ...listenFaults(content.dns.listen, content.http.listen)]
+  const broken = [...networkFaults(networks), ...listenFaults(content.dns.listen, content.http.listen), ...others]
   if (broken.length === 0) return
   if (file === null) throw new WaypostError('WAY_USAGE', `Cannot use the flags: ${broken.map(sentenceOf).join('; ')}`)
   throw new ConfigError(file, inOrder(broken.map(rule => ({ ...rule, line: lineOfPath(tree, rule.path) }))))
@@ -119,6 +123,7 @@ function checkRules(
 function resolveDefaults(
   content: FileConfig,
   networks: readonly FileNetwork[],
+  forward: ForwardConfig | null,
   base: string,
   surroundings: Surroundings,
 ): Config {
@@ -135,6 +140,7 @@ function resolveDefaults(
       zones: zones !== undefined ? zones : surroundings.isFolder(usual) ? usual : null,
       nsid: nsid === undefined ? surroundings.hostname || null : nsid,
       tcp: { idleMs: tcp.idle, maxConnections: tcp.maxConnections, maxBytesPerConnection: tcp.maxBytesPerConnection },
+      forward,
     },
     http: { ...http, token: readToken(http.tokenFile, surroundings) },
     routes: content.routes,

@@ -42,10 +42,13 @@ const context: AnswerContext = {
       for (let i = 0; i < length; i++) out[outStart + i] = query[start + i] as number
       return length
     },
+    decline: () => 0,
   },
   views: new ViewTable(views),
   counters: new Counters(counters, 0),
   stopped,
+  defer() {},
+  handOver: null,
   refresh() {
     const mark = Atomics.load(words, CONTROL.generation)
     if (mark === seen) return

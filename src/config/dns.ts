@@ -1,4 +1,5 @@
 /** The `dns` section of the configuration file, and the values that flags have, too. */
+import { type FileForward, forwardSchema } from './forward/section.ts'
 import { list, object, optional, orNull, required, type Schema, section, value } from './schema.ts'
 import {
   choice,
@@ -32,6 +33,7 @@ export interface FileDns {
   readonly nsid: string | null | undefined
   readonly chaos: { readonly version: string; readonly id: string } | null
   readonly tcp: { readonly idle: number; readonly maxConnections: number; readonly maxBytesPerConnection: number }
+  readonly forward: FileForward | null
 }
 
 /** The values that flags have, too. */
@@ -126,5 +128,6 @@ export function dnsSchema(location: Scalar<string>): Schema<FileDns> {
         ),
       }),
     ),
+    forward: optional(orNull(forwardSchema(location)), null, 'none', ''),
   })
 }

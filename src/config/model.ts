@@ -1,6 +1,7 @@
 /** What Waypost knows after its configuration was read. */
 import type { Prefix } from '../ip/prefix.ts'
 import type { LogLevel, PodRecords, Transport } from './dns.ts'
+import type { ForwardConfig } from './forward/section.ts'
 import type { ListenAddress } from './values.ts'
 
 /** One network: who sees it, and the cluster whose Services it holds. Its number (view) is its index in the list. */
@@ -43,6 +44,8 @@ export interface Config {
     /** Texts of `version.bind` and `id.server` in class CH, null to refuse them. */
     readonly chaos: { readonly version: string; readonly id: string } | null
     readonly tcp: { readonly idleMs: number; readonly maxConnections: number; readonly maxBytesPerConnection: number }
+    /** Where names outside of our zones go; null: they are refused. */
+    readonly forward: ForwardConfig | null
   }
   readonly http: {
     readonly listen: ListenAddress

@@ -177,6 +177,28 @@ export const domain: Scalar<string> = {
   },
 }
 
+/** Any zone but the root, in lower case without the final dot; names such as `_msdcs.example` and `10.in-addr.arpa` too. */
+export const zoneName: Scalar<string> = {
+  allowed: 'zone name',
+  parse: value => {
+    const reason =
+      'must be the name of a zone such as corp.example; for every other name there is dns.forward.upstreams'
+    if (typeof value !== 'string' || value === '.' || value === '') return { reason }
+    try {
+      return { value: formatName(nameOfKey(foldName(parseName(value)))).slice(0, -1) }
+    } catch (error) {
+      if (error instanceof NameError) return { reason: `is no name of a zone: ${error.message}` }
+      throw error
+    }
+  },
+}
+
+/** Yes or no. */
+export const flag: Scalar<boolean> = {
+  allowed: '`true`, `false`',
+  parse: value => (typeof value === 'boolean' ? { value } : { reason: 'must be true or false' }),
+}
+
 /** A lower-case RFC 1123 label, for the names of networks and clusters. */
 export const label: Scalar<string> = {
   allowed: 'lower-case label',

@@ -53,8 +53,8 @@ const INFO_CODES: readonly [name: string, code: number][] = Object.entries(INFO_
 const INFO_CODE_CELLS = 1 + Math.max(...Object.values(INFO_CODE))
 
 /** What an answer was, beyond its response code. */
-const ANSWER_KINDS = ['hit', 'nodata', 'nxdomain', 'referral', 'cname', 'synthesized'] as const
-const DROP_REASONS = ['short', 'response', 'oversized', 'source', 'send', 'fault'] as const
+const ANSWER_KINDS = ['hit', 'nodata', 'nxdomain', 'referral', 'cname', 'synthesized', 'forwarded'] as const
+const DROP_REASONS = ['short', 'response', 'oversized', 'source', 'send', 'fault', 'forward'] as const
 const CLOSE_REASONS = ['peer', 'idle', 'connections', 'bytes', 'error', 'stop'] as const
 
 /** Buckets of the service time: up to 2^8 ns, 2^9 ns … 2^20 ns, and longer. */
@@ -127,7 +127,7 @@ const WIDTHS: Readonly<Record<CellGroup, number>> = {
 export const CELL: Readonly<Record<CellGroup, number>> = layOut(WIDTHS)
 
 /** Cells of messages that get no reply: shorter than a header; QR set; longer than we read; source port 0 or our own
- * address; the system did not take the reply; an error in our code. */
+ * address; the system did not take the reply; an error in our code; nothing came in time from the thread that forwards. */
 export const DROP: Readonly<Record<(typeof DROP_REASONS)[number], number>> = cellsOf(DROP_REASONS, CELL.dropped)
 
 /** Cells of TCP connections closed: by the client; after the idle time; over the limit of connections; over the limit
@@ -135,7 +135,7 @@ export const DROP: Readonly<Record<(typeof DROP_REASONS)[number], number>> = cel
 export const CLOSE: Readonly<Record<(typeof CLOSE_REASONS)[number], number>> = cellsOf(CLOSE_REASONS, CELL.tcpClosed)
 
 /** Cells of the kinds of answers: records of the asked type; name without the type; no such name; a delegation; an
- * answer that begins with a CNAME; records made for the query (ANY, dashed addresses, CHAOS). */
+ * answer that begins with a CNAME; records made for the query (ANY, dashed addresses, CHAOS); an answer from outside. */
 export const ANSWER: Readonly<Record<(typeof ANSWER_KINDS)[number], number>> = cellsOf(ANSWER_KINDS, CELL.answers)
 
 /** Whole cache lines, so that two threads never write to one; two of them, because processors fetch lines in pairs. */

@@ -12,6 +12,7 @@ import { INFO_CODE } from '../wire/edns.ts'
 import { CLASS, RCODE, TYPE } from '../wire/record-type.ts'
 import { ANSWER } from './counters.ts'
 import { ERROR_TEXT } from './edns/extended-errors.ts'
+import { type ForwardZones, NO_ZONE } from './forward/zones.ts'
 import type { Reply } from './reply.ts'
 import { Sections } from './sections.ts'
 import { isInnerNibbleName, isInnerOctetName, readDashedAddress } from './synthesis.ts'
@@ -56,6 +57,12 @@ export class Lookup {
   #encloserLabel = 0
   /** Whether the name has become another one, which is to be looked up. */
   #isFollowing = false
+  #zones: ForwardZones | null = null
+  #mayForward = false
+  /** Octets of the apex of the forward zone that holds the name; 0: none, or it is the root. */
+  #stubLength = 0
+  /** Forward zone of the name that {@link answer} has ended at because it is not ours; {@link NO_ZONE}: it has not. */
+  zone: number = NO_ZONE
 
   constructor(reader: IndexReader, reply: Reply) {
     this.#reader = reader
@@ -66,12 +73,39 @@ export class Lookup {
     this.#bytes = this.#scratchViews[0]
   }
 
+  /** Where the name stands that is in forward zone {@link zone}; its labels are the reader's. */
+  get bytes(): DataView {
+    return this.#bytes
+  }
+
+  get at(): number {
+    return this.#at
+  }
+
+  /** Position of that name in the message. */
+  get position(): number {
+    return this.#position
+  }
+
+  /** Whether CNAME records of ours have led to that name. */
+  get hasFollowed(): boolean {
+    return this.#links > 0
+  }
+
+  /** Takes the zones whose names are asked elsewhere; null: there are none. */
+  configure(zones: ForwardZones | null): void {
+    this.#zones = zones
+    this.#stubLength = 0
+  }
+
   /**
    * Answers for the name that the reader has scanned at `at`, which the question asks for.
    *
+   * @param mayForward whether a name that is not ours may be asked elsewhere; then {@link zone} says where, and the
+   *   reply has what leads to it.
    * @returns the kind of the answer, a cell of `ANSWER`, or {@link NO_ANSWER}.
    */
-  answer(bytes: DataView, at: number, type: number, view: number): number {
+  answer(bytes: DataView, at: number, type: number, view: number, mayForward: boolean): number {
     // Storing a reference costs a write barrier, and it is nearly always the same one.
     if (this.#bytes !== bytes) this.#bytes = bytes
     this.#at = at
@@ -79,6 +113,8 @@ export class Lookup {
     this.#type = type
     this.#view = view
     this.#links = 0
+    this.#mayForward = mayForward
+    this.zone = NO_ZONE
     this.#reader.name.hash(bytes, at, view)
     const kind = this.#resolve()
     while (this.#isFollowing) this.#resolve()
@@ -87,6 +123,7 @@ export class Lookup {
 
   #resolve(): number {
     this.#isFollowing = false
+    if (this.#zones?.hasStubs === true) this.#stubLength = this.#findStub(this.#zones)
     const place = this.#reader.find(this.#bytes, this.#at, 0, this.#view)
     return place === 0 ? this.#atMissingName() : this.#atEntry(place)
   }
@@ -155,9 +192,11 @@ export class Lookup {
   /** The zone's record; 0 when it gives no answers, and then the reply says so. */
   #openZone(zone: number): number {
     const record = this.#reader.zoneRecord(zone)
-    if (record === 0) {
+    if (record === 0 || this.#stubLength > this.#reader.zoneField(record, ZONE_RECORD.apexLength)) {
       this.#leave()
-    } else if ((this.#reader.zoneFlags(zone) & ZONE.unsynced) !== 0) {
+      return 0
+    }
+    if ((this.#reader.zoneFlags(zone) & ZONE.unsynced) !== 0) {
       this.#reply.clear()
       this.#reply.isAuthoritative = false
       this.#reply.rcode = RCODE.SERVFAIL
@@ -167,11 +206,22 @@ export class Lookup {
     return record
   }
 
-  /** The name is in no zone of ours: REFUSED, or where a chain leaves our zones. */
+  #findStub(zones: ForwardZones): number {
+    const zone = zones.find(this.#bytes, this.#at, this.#reader.name)
+    const octets = zone === NO_ZONE ? 0 : zones.apexLength(zone)
+    return octets > 1 ? octets : 0
+  }
+
+  /** The name is in no zone of ours: asked elsewhere, or REFUSED, or where a chain leaves our zones. */
   #leave(): number {
+    if (this.#zones !== null && this.#mayForward) {
+      this.zone = this.#zones.find(this.#bytes, this.#at, this.#reader.name)
+      if (this.zone !== NO_ZONE) return NO_ANSWER
+    }
     if (this.#links === 0) {
       this.#reply.rcode = RCODE.REFUSED
-      this.#reply.extendedError(INFO_CODE.notAuthoritative, ERROR_TEXT.foreign)
+      const isUndesired = this.#zones !== null && !this.#mayForward
+      this.#reply.extendedError(INFO_CODE.notAuthoritative, isUndesired ? ERROR_TEXT.recursion : ERROR_TEXT.foreign)
     }
     return NO_ANSWER
   }

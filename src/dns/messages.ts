@@ -1,5 +1,8 @@
 /** What the control thread and the threads of the data plane tell each other. */
 import type { IndexBuffers } from '../index/layout.ts'
+import type { UpstreamNotice } from './forward/forwarder.ts'
+import type { HandOver } from './forward/hand-over/inlet.ts'
+import type { ForwardOptions } from './forward/options.ts'
 import type { ListenAddress, ListenFailure } from './listen.ts'
 import type { ResponderOptions } from './responder.ts'
 import type { StreamLimits } from './tcp/stream-server.ts'
@@ -27,6 +30,17 @@ export interface PublishedState {
   readonly responder: ResponderOptions
 }
 
+/** What threads need for names that are asked elsewhere. */
+export interface ForwardSetup {
+  readonly options: ForwardOptions
+  /** Made by `allocateFigures`. */
+  readonly figures: SharedArrayBuffer
+  /** How batched UDP threads hand queries over, ring i is that of thread i; null with the portable ones. */
+  readonly handOver: HandOver | null
+  /** Name of the channel of the portable ones. */
+  readonly channel: string
+}
+
 /** `workerData` of a thread. */
 export interface WorkerSetup {
   readonly role: WorkerRole
@@ -36,6 +50,8 @@ export interface WorkerSetup {
   /** The counter blocks, and which one is this thread's. */
   readonly counters: SharedArrayBuffer
   readonly block: number
+  /** null: nothing is asked elsewhere. */
+  readonly forward: ForwardSetup | null
 }
 
 /** To a thread. A thread that blocks looks when the generation word has moved. */
@@ -48,5 +64,7 @@ export type FromWorker =
   | { readonly type: 'listening' }
   /** `WAY_LISTEN`. The thread ends. */
   | { readonly type: 'listen-failed'; readonly message: string; readonly failure: ListenFailure }
+  /** Something about an upstream. */
+  | { readonly type: 'upstream'; readonly notice: UpstreamNotice }
   /** Something failed and the thread goes on; `count` times since the last report, and at most one report a second. */
   | { readonly type: 'fault'; readonly error: Error; readonly count: number }

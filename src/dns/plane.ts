@@ -6,11 +6,16 @@
  *                                                                 └──► tcp             TCP, an event loop
  * ```
  */
+import { randomUUID } from 'node:crypto'
 import { WaypostError } from '../errors.ts'
 import { CONTROL, type IndexBuffers } from '../index/layout.ts'
 import { allocateCounters, type CounterSnapshot, readCounters } from './counters.ts'
+import { allocateFigures, type ForwardSnapshot, readFigures } from './forward/figures.ts'
+import type { UpstreamNotice } from './forward/forwarder.ts'
+import { allocateBell, allocateRing } from './forward/hand-over/ring.ts'
+import type { ForwardOptions } from './forward/options.ts'
 import { type ListenAddress, wasChosenPortTaken } from './listen.ts'
-import type { PublishedState, WorkerRole } from './messages.ts'
+import type { ForwardSetup, PublishedState, WorkerRole } from './messages.ts'
 import type { ResponderOptions } from './responder.ts'
 import { SupervisedWorker } from './supervised-worker.ts'
 import type { StreamLimits } from './tcp/stream-server.ts'
@@ -36,6 +41,10 @@ export interface DataPlaneOptions {
   readonly tcp: StreamLimits
   /** Bytes of the receive buffer of a UDP socket, best effort; 4 MiB by default. */
   readonly receiveBuffer?: number
+  /** How names outside of the index are asked elsewhere; left out: they are REFUSED. `responder.forward` has their zones. */
+  readonly forward?: ForwardOptions | null
+  /** Hears what a person should know about upstreams. */
+  onUpstream?(notice: UpstreamNotice): void
   /** Hears of threads that died (they are started again) and of messages that could not be answered. */
   onError(error: Error): void
 }
@@ -56,6 +65,8 @@ export interface DataPlane {
   setViews(views: readonly ViewPrefix[]): void
   setResponderOptions(options: ResponderOptions): void
   counters(): CounterSnapshot
+  /** null: nothing is forwarded. */
+  forwarding(): ForwardSnapshot | null
   workers(): readonly WorkerInfo[]
   /** Answers what was asked, and ends the threads; what is left after `deadlineMs` is cut off. */
   stop(deadlineMs: number): Promise<void>
@@ -97,6 +108,7 @@ class Plane implements DataPlane {
   readonly #sockets: readonly OpenUdpSocket[]
   readonly #control: Int32Array
   readonly #counters: SharedArrayBuffer
+  readonly #forward: ForwardSetup | null
   readonly #workers: readonly SupervisedWorker[]
   #state: PublishedState
   #stopped: Promise<void> | null = null
@@ -123,7 +135,7 @@ class Plane implements DataPlane {
     bound: readonly ListenAddress[],
     udpRoles: readonly WorkerRole[],
   ) {
-    const { control, responder, index, views, tcp, onError } = options
+    const { control, responder, index, views, tcp, onError, onUpstream = () => {}, forward = null } = options
     const roles: readonly WorkerRole[] = [...udpRoles, { kind: 'stream', listen: bound, limits: tcp }]
     const counters = allocateCounters(roles.length)
     this.bound = bound
@@ -132,14 +144,16 @@ class Plane implements DataPlane {
     this.#sockets = sockets
     this.#control = new Int32Array(control)
     this.#counters = counters
+    this.#forward = forward === null ? null : makeForwardSetup(forward, calls, udpRoles.length)
     this.#state = { index, views: packViews(views), responder }
     Atomics.store(this.#control, CONTROL.readers, roles.length)
     this.#workers = roles.map(
       (role, block) =>
         new SupervisedWorker({
           name: role.kind === 'stream' ? 'tcp' : `udp-${block}`,
-          setup: () => ({ role, state: this.#state, control, counters, block }),
+          setup: () => ({ role, state: this.#state, control, counters, block, forward: this.#forward }),
           onError,
+          onUpstream,
         }),
     )
   }
@@ -158,6 +172,15 @@ class Plane implements DataPlane {
 
   counters(): CounterSnapshot {
     return readCounters(this.#counters)
+  }
+
+  forwarding(): ForwardSnapshot | null {
+    if (this.#forward === null) return null
+    const { figures, options } = this.#forward
+    return readFigures(
+      figures,
+      options.upstreams.map(({ label }) => label),
+    )
   }
 
   workers(): WorkerInfo[] {
@@ -189,5 +212,19 @@ class Plane implements DataPlane {
     Atomics.store(this.#control, CONTROL.stop, 1)
     await Promise.all(this.#workers.map(worker => worker.stop(deadlineMs)))
     for (const { descriptor } of this.#sockets) this.#calls?.close(descriptor)
+    const handOver = this.#forward?.handOver ?? null
+    if (handOver === null) return
+    this.#calls?.close(handOver.readEnd)
+    this.#calls?.close(handOver.writeEnd)
   }
+}
+
+/** Memory and pipe of the threads that hand queries over. Channels are known to the whole process, so each gets a name of its own. */
+function makeForwardSetup(options: ForwardOptions, calls: SystemCalls | null, udpThreads: number): ForwardSetup {
+  const handOver =
+    calls === null
+      ? null
+      : { rings: Array.from({ length: udpThreads }, allocateRing), bell: allocateBell(), ...calls.openPipe() }
+  const figures = allocateFigures(options.upstreams.length)
+  return { options, figures, handOver, channel: `waypost-forward-${randomUUID()}` }
 }

@@ -25,6 +25,9 @@ const QUESTION_FIXED = 4
 /** Type, class, TTL and length of an RR. */
 const RR_FIXED = 10
 const POINTER = 0xc0
+const RD = 0x0100
+const AD = 0x0020
+const CD = 0x0010
 const MAX_POINTERS = 127
 
 /** One query; reused from message to message. */
@@ -41,6 +44,10 @@ export class Query {
   isDnssecOk = false
   /** What its options ask for, bits of {@link ASKS}. */
   asks = 0
+  /** RD (RFC 1035 section 4.1.1), AD and CD (RFC 4035 section 3.1.6). */
+  isRecursionDesired = false
+  isAuthenticAsked = false
+  isCheckingDisabled = false
 
   /**
    * Reads the message of `length` octets at `start`, which has one question.
@@ -55,6 +62,10 @@ export class Query {
     this.type = bytes.getUint16(at)
     this.class = bytes.getUint16(at + 2)
     this.questionEnd = at + QUESTION_FIXED
+    const flags = bytes.getUint16(start + 2)
+    this.isRecursionDesired = (flags & RD) !== 0
+    this.isAuthenticAsked = (flags & AD) !== 0
+    this.isCheckingDisabled = (flags & CD) !== 0
     const answersAndAuthorities = bytes.getInt32(start + 6)
     const additionals = bytes.getUint16(start + 10)
     if (answersAndAuthorities !== 0 || additionals > 1) return this.#readRecords(bytes, start, at + 4, end)

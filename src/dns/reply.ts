@@ -2,18 +2,25 @@
  * Builds a reply in place: header and question copied from the query, then records copied from the name index, then
  * OPT. What does not fit is left out at whole records.
  */
-import type { InfoCode } from '../wire/edns.ts'
 import { ReplyOptions } from './edns/reply-options.ts'
+import { type ForeignAnswer, QUESTION_POINTER } from './forward/answer.ts'
 import type { Query } from './query.ts'
 
 const HEADER_OCTETS = 12
 const POINTER = 0xc0
+const POINTER_BITS = 0xc000
+const RELATIVE_MASK = 0x1fff
+/** A pointer has 14 bits, a relative one 13 of them. */
+const MAX_BASE = 0x1fff
 
 const QR = 0x80
 const AA = 0x04
 const TC = 0x02
-/** Opcode and RD are those of the query; RA, Z, AD and CD (RFC 4035 section 3.1.6) are clear. */
+/** Opcode and RD are those of the query; Z is clear, and of our own names AD and CD (RFC 4035 section 3.1.6) too. */
 const COPIED = 0x79
+const RA = 0x80
+const AD = 0x20
+const CD = 0x10
 
 /** One reply; reused from message to message. Offsets into {@link bytes} are absolute, positions are in the message. */
 export class Reply {
@@ -23,6 +30,9 @@ export class Reply {
   rcode = 0
   isAuthoritative = false
   isTruncated = false
+  /** AD and CD of an answer from outside. */
+  isAuthentic = false
+  isCheckingDisabled = false
   answers = 0
   authorities = 0
   additionals = 0
@@ -34,8 +44,14 @@ export class Reply {
   #optOctets = 0
   readonly #options = new ReplyOptions()
 
-  /** Takes what is said in OPT: the longest UDP message that we take, and our identifier. */
-  configure(udpLimit: number, nsid: Uint8Array | null): void {
+  #recursion = 0
+
+  /**
+   * Takes what is said in OPT, the longest UDP message that we take and our identifier, and in the header, whether we
+   * ask others for names that are not ours (RA).
+   */
+  configure(udpLimit: number, nsid: Uint8Array | null, isRecursive: boolean): void {
+    this.#recursion = isRecursive ? RA : 0
     this.#options.configure(udpLimit, nsid)
   }
 
@@ -50,7 +66,7 @@ export class Reply {
    * @param code why.
    * @param text UTF-8 that was encoded before and does not change.
    */
-  extendedError(code: InfoCode, text?: Uint8Array): void {
+  extendedError(code: number, text?: Uint8Array): void {
     this.#options.setError(code, text)
   }
 
@@ -75,6 +91,8 @@ export class Reply {
     this.rcode = 0
     this.isAuthoritative = false
     this.isTruncated = false
+    this.isAuthentic = false
+    this.isCheckingDisabled = false
     this.#options.clearError()
     this.#optOctets = query.hasEdns ? this.#options.reserve(query, limit - copied) : 0
     if (copied + this.#optOctets > limit) return false
@@ -110,7 +128,8 @@ export class Reply {
     const start = this.#start
     const flags = QR | (bytes.getUint8(start + 2) & COPIED) | (this.isAuthoritative ? AA : 0)
     bytes.setUint8(start + 2, this.isTruncated ? flags | TC : flags)
-    bytes.setUint8(start + 3, this.rcode & 15)
+    const validation = (this.isAuthentic ? AD : 0) | (this.isCheckingDisabled ? CD : 0)
+    bytes.setUint8(start + 3, this.#recursion | validation | (this.rcode & 15))
     bytes.setUint16(start + 4, this.#recordsStart - start > HEADER_OCTETS ? 1 : 0)
     bytes.setUint16(start + 6, this.answers)
     bytes.setUint16(start + 8, this.authorities)
@@ -171,6 +190,30 @@ export class Reply {
     this.#copy(from, start, (fitting - head) * octets)
     if (shift !== 0) this.#shiftPointers(at, shift)
     return fitting
+  }
+
+  /**
+   * Copies the records of an answer from outside to a name at `position` in the message, as many whole ones as fit.
+   * Authorities that do not fit do not make the reply a truncated one (RFC 2181 section 9), unless it denies something.
+   */
+  appendForeign({ bytes: from, start, end, answers, authorities }: ForeignAnswer, position: number): void {
+    const base = this.at - this.#start
+    let i = start
+    for (let record = 0; i < end; record++) {
+      const next = recordEnd(from, i)
+      if (next - i > this.room() || base > MAX_BASE) {
+        if (record < answers || answers === 0) this.isTruncated = true
+        return
+      }
+      const at = this.at
+      this.#copy(from, i, next - i)
+      const owner = from.getUint16(i)
+      if (owner === QUESTION_POINTER) this.bytes.setUint16(at, POINTER_BITS | position)
+      else if (owner > QUESTION_POINTER) this.bytes.setUint16(at, POINTER_BITS | (base + (owner & RELATIVE_MASK)))
+      if (record < answers) this.answers++
+      else if (record < answers + authorities) this.authorities++
+      i = next
+    }
   }
 
   #copy(from: DataView, start: number, octets: number): void {

@@ -3,17 +3,21 @@
  * checks is the order in which RFC 1035 section 4.1 builds a message: header, question, what follows, and only then
  * what is asked.
  */
+import { foldWord } from '../index/hash.ts'
 import { STATE } from '../index/layout.ts'
 import type { IndexReader } from '../index/reader.ts'
 import { INFO_CODE, type InfoCode } from '../wire/edns.ts'
 import { CLASS, RCODE, TYPE } from '../wire/record-type.ts'
 import { Chaos } from './chaos.ts'
-import { CELL, type Counters, DROP } from './counters.ts'
+import { ANSWER, CELL, type Counters, DROP } from './counters.ts'
 import { ERROR_TEXT } from './edns/extended-errors.ts'
+import { type ForeignAnswer, failure } from './forward/answer.ts'
+import type { ForeignQuestion } from './forward/question.ts'
+import { ForwardZones, NO_ZONE } from './forward/zones.ts'
 import { Lookup, NO_ANSWER } from './lookup.ts'
 import { BAD_QUESTION, HEADER_OCTETS, Query, READ } from './query.ts'
 import { Reply } from './reply.ts'
-import { TCP } from './transport.ts'
+import { DEFERRED, TCP } from './transport.ts'
 
 /** What can be configured about replies. */
 export interface ResponderOptions {
@@ -23,6 +27,14 @@ export interface ResponderOptions {
   readonly nsid: Uint8Array | null
   /** Answers to `version.bind` and `id.server` in class CH; null: REFUSED. */
   readonly chaos: { readonly version: string; readonly id: string } | null
+  /** Folded apexes of the zones whose names are asked elsewhere, the root included; none: such names are REFUSED. */
+  readonly forward?: readonly Uint8Array[] | null
+}
+
+/** An answer from outside that came for a question; the reply is made for it only when it still asks that. */
+export interface GivenAnswer {
+  readonly question: ForeignQuestion
+  readonly answer: ForeignAnswer
 }
 
 const QR = 0x80
@@ -30,6 +42,7 @@ const OPCODE = 0x78
 /** What a client takes that says nothing (RFC 1035 section 2.3.4), and the least that counts (RFC 6891 section 6.2.3). */
 const CLASSIC_LIMIT = 512
 const TCP_LIMIT = 65_535
+const TOO_BUSY: ForeignAnswer = failure(RCODE.SERVFAIL, INFO_CODE.other, ERROR_TEXT.busy)
 
 /** See the top of the file. One for each thread. */
 export class Responder {
@@ -45,6 +58,9 @@ export class Responder {
   #inputView: DataView = new DataView(this.#input.buffer)
   #output: Uint8Array = this.#input
   #outputView: DataView = this.#inputView
+  #isResumed = false
+  #isDeclined = false
+  #given: GivenAnswer | null = null
 
   constructor(reader: IndexReader, counters: Counters, options: ResponderOptions) {
     this.#reader = reader
@@ -56,7 +72,9 @@ export class Responder {
   /** Takes other options. */
   configure(options: ResponderOptions): void {
     this.#udpLimit = options.udpLimit
-    this.#reply.configure(options.udpLimit, options.nsid)
+    const { forward = null } = options
+    this.#reply.configure(options.udpLimit, options.nsid, forward !== null)
+    this.#lookup.configure(forward === null ? null : new ForwardZones(forward))
     this.#chaos = options.chaos === null ? null : new Chaos(options.chaos, this.#reply)
   }
 
@@ -66,9 +84,70 @@ export class Responder {
    * @param outCapacity octets that may be written; at least 512.
    * @param view the network that the source belongs to, −1: none (REFUSED).
    * @param transport 0 UDP, 1 TCP.
-   * @returns the reply's length; 0: no reply.
+   * @returns the reply's length; 0: no reply; `DEFERRED`: the name is not ours, and {@link deferred} says what to ask.
    */
   respond(
+    query: Uint8Array,
+    start: number,
+    length: number,
+    out: Uint8Array,
+    outStart: number,
+    outCapacity: number,
+    view: number,
+    transport: number,
+  ): number {
+    this.#isResumed = false
+    return this.#run(query, start, length, out, outStart, outCapacity, view, transport)
+  }
+
+  /**
+   * Takes a message up again that {@link respond} has put off: with the answer that has come, or to see what to ask
+   * (null). Nothing is put off that the answer is for.
+   */
+  resume(
+    query: Uint8Array,
+    start: number,
+    length: number,
+    out: Uint8Array,
+    outStart: number,
+    outCapacity: number,
+    view: number,
+    transport: number,
+    given: GivenAnswer | null,
+  ): number {
+    this.#isResumed = true
+    this.#given = given
+    return this.#run(query, start, length, out, outStart, outCapacity, view, transport)
+  }
+
+  /** Answers a message that {@link respond} has put off, and that nobody can take, with SERVFAIL. */
+  decline(
+    query: Uint8Array,
+    start: number,
+    length: number,
+    out: Uint8Array,
+    outStart: number,
+    outCapacity: number,
+    view: number,
+    transport: number,
+  ): number {
+    this.#isResumed = true
+    this.#isDeclined = true
+    const octets = this.#run(query, start, length, out, outStart, outCapacity, view, transport)
+    this.#isDeclined = false
+    return octets
+  }
+
+  /** What is to be asked elsewhere, after `DEFERRED`. */
+  deferred(): ForeignQuestion {
+    const { bytes, at, zone } = this.#lookup
+    const { type, isDnssecOk, hasEdns, isCheckingDisabled } = this.#query
+    const name = new Uint8Array(this.#reader.name.length)
+    for (let i = 0; i < name.length; i++) name[i] = foldWord(bytes.getUint8(at + i))
+    return { name, type, isDnssecOk: hasEdns && isDnssecOk, isCheckingDisabled, zone }
+  }
+
+  #run(
     query: Uint8Array,
     start: number,
     length: number,
@@ -98,18 +177,19 @@ export class Responder {
     const limit = Math.min(outCapacity, this.#limit(transport))
     if (!this.#reply.open(this.#outputView, outStart, limit, bytes, start, copied, parsed))
       return this.#drop(DROP.fault)
-    if (status === READ) this.#answer(bytes, start, view, transport)
-    else if ((flags & OPCODE) === 0) this.#fail(RCODE.FORMERR, INFO_CODE.other, ERROR_TEXT.malformed)
+    if (status === READ) {
+      if (this.#answer(bytes, start, view, transport) === DEFERRED) return DEFERRED
+    } else if ((flags & OPCODE) === 0) this.#fail(RCODE.FORMERR, INFO_CODE.other, ERROR_TEXT.malformed)
     else this.#fail(RCODE.NOTIMP, INFO_CODE.notSupported, ERROR_TEXT.opcode)
     return this.#close(transport)
   }
 
-  /** Answers a query that is well formed. */
-  #answer(bytes: DataView, start: number, view: number, transport: number): void {
+  /** Answers a query that is well formed. @returns `DEFERRED` when others are to be asked. */
+  #answer(bytes: DataView, start: number, view: number, transport: number): number {
     const query = this.#query
     const reply = this.#reply
     const { type } = query
-    this.#counters.query(transport, type)
+    if (!this.#isResumed) this.#counters.query(transport, type)
     if (query.hasEdns && query.version !== 0) {
       reply.rcode = RCODE.BADVERS
     } else if (this.#reader.state() !== STATE.serving) {
@@ -121,9 +201,44 @@ export class Responder {
     } else if (type === TYPE.AXFR || type === TYPE.IXFR) {
       this.#fail(RCODE.REFUSED, INFO_CODE.notSupported, ERROR_TEXT.transfer)
     } else {
-      const kind = this.#lookup.answer(bytes, start + HEADER_OCTETS, type, view)
+      const kind = this.#lookup.answer(bytes, start + HEADER_OCTETS, type, view, query.isRecursionDesired)
+      if (this.#lookup.zone !== NO_ZONE && !this.#answerForeign()) return DEFERRED
       if (kind !== NO_ANSWER) this.#counters.add(kind, 1)
     }
+    return 0
+  }
+
+  /** Finishes the reply with an answer from outside; false: there is none yet. */
+  #answerForeign(): boolean {
+    const answer = this.#answerInHand()
+    if (answer === null) return false
+    const reply = this.#reply
+    const query = this.#query
+    reply.rcode = answer.rcode
+    if (answer.infoCode >= 0) reply.extendedError(answer.infoCode, answer.infoText)
+    if (answer.rcode === RCODE.SERVFAIL) {
+      reply.clear()
+      reply.isAuthoritative = false
+    }
+    reply.appendForeign(answer, this.#lookup.position)
+    reply.isAuthentic = answer.isAuthentic && !this.#lookup.hasFollowed && (query.isAuthenticAsked || query.isDnssecOk)
+    reply.isCheckingDisabled = query.isCheckingDisabled
+    if (!this.#lookup.hasFollowed) this.#counters.add(ANSWER.forwarded, 1)
+    return true
+  }
+
+  #answerInHand(): ForeignAnswer | null {
+    if (this.#isDeclined) return TOO_BUSY
+    const given = this.#isResumed ? this.#given : null
+    return given !== null && this.#isFor(given.question) ? given.answer : null
+  }
+
+  /** Whether the answer in hand is for the name that the lookup has ended at: our own names may have changed. */
+  #isFor({ name, type }: ForeignQuestion): boolean {
+    const { bytes, at } = this.#lookup
+    if (type !== this.#query.type || name.length !== this.#reader.name.length) return false
+    for (let i = 0; i < name.length; i++) if (foldWord(bytes.getUint8(at + i)) !== name[i]) return false
+    return true
   }
 
   #answerOtherClass(bytes: DataView, start: number): void {

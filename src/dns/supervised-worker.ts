@@ -1,6 +1,7 @@
 /** One thread of the data plane, started again whenever it dies. */
 import { Worker } from 'node:worker_threads'
 import { WaypostError } from '../errors.ts'
+import type { UpstreamNotice } from './forward/forwarder.ts'
 import { listenFailed } from './listen.ts'
 import type { FromWorker, ToWorker, WorkerSetup } from './messages.ts'
 
@@ -11,6 +12,7 @@ export interface SupervisedWorkerOptions {
   /** The present setup; asked again at every start. */
   readonly setup: () => WorkerSetup
   readonly onError: (error: Error) => void
+  readonly onUpstream: (notice: UpstreamNotice) => void
 }
 
 /** The wait before a thread is started again: doubled each time, from the first to the longest, in milliseconds. */
@@ -67,7 +69,7 @@ export class SupervisedWorker {
 
   /** @param failed is called when the thread ends before it listens; the thread is not started again then. */
   #spawn(listening: () => void, failed: (error: Error) => void): void {
-    const { name, setup, onError } = this.#options
+    const { name, setup, onError, onUpstream } = this.#options
     const startedAt = performance.now()
     const worker = new Worker(new URL('./worker.ts', import.meta.url), { name, workerData: setup() })
     let failure = new Error(`The DNS thread ${name} ended unexpectedly`)
@@ -79,6 +81,8 @@ export class SupervisedWorker {
         listening()
       } else if (message.type === 'listen-failed') {
         failure = listenFailed(message.message, message.failure)
+      } else if (message.type === 'upstream') {
+        onUpstream(message.notice)
       } else {
         const others = message.count > 1 ? ` (and ${message.count - 1} more before)` : ''
         const text = `The DNS thread ${name} met an error: ${message.error.message}${others}`

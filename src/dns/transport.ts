@@ -1,10 +1,14 @@
 /** What a transport needs from its thread, and what a thread needs from a transport. */
 import type { Counters } from './counters.ts'
+import type { HandOverWriter } from './forward/hand-over/ring.ts'
 import type { ViewTable } from './views.ts'
 
 /** Transport numbers of {@link Answerer.respond}: they choose the size limit and the counters. */
 export const UDP = 0
 export const TCP = 1
+
+/** {@link Answerer.respond}: the name is not ours, and the reply comes later from the thread that forwards. */
+export const DEFERRED = -1
 
 /** Turns a query into a reply. */
 export interface Answerer {
@@ -12,9 +16,20 @@ export interface Answerer {
    * Writes the reply to the message at `start` into `out` from `outStart`. Synchronous.
    *
    * @param view number of the network that the source belongs to, −1 for none.
-   * @returns the reply's length; 0: no reply.
+   * @returns the reply's length; 0: no reply; {@link DEFERRED}: it comes later.
    */
   respond(
+    query: Uint8Array,
+    start: number,
+    length: number,
+    out: Uint8Array,
+    outStart: number,
+    outCapacity: number,
+    view: number,
+    transport: number,
+  ): number
+  /** In place of `DEFERRED`, when the query cannot be handed over: SERVFAIL. */
+  decline(
     query: Uint8Array,
     start: number,
     length: number,
@@ -34,6 +49,10 @@ export interface AnswerContext {
   readonly counters: Counters
   /** Resolves when the thread is to stop, with the milliseconds that it has; in a thread that runs an event loop. */
   readonly stopped: Promise<number>
+  /** Takes a query, a copy, that was `DEFERRED`. `reply` is called once or never, later; null: there is no reply. */
+  defer(query: Uint8Array, view: number, transport: number, reply: (bytes: Uint8Array | null) => void): void
+  /** Takes such queries in a thread that blocks; null in other threads, and where nothing is forwarded. */
+  readonly handOver: HandOverWriter | null
   /** Takes what the control thread has published, in a thread that blocks. One load when there is nothing. */
   refresh(): void
   /** Whether the thread is to stop, in a thread that blocks. */

@@ -3,6 +3,7 @@ import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import { CONTROL, type IndexBuffers } from '../index/layout.ts'
 import { IndexReader } from '../index/reader.ts'
 import { Counters, DROP } from './counters.ts'
+import type { HandOverWriter } from './forward/hand-over/ring.ts'
 import type { FromWorker, ToWorker, WorkerSetup } from './messages.ts'
 import { Responder } from './responder.ts'
 import type { AnswerContext, Answerer } from './transport.ts'
@@ -16,6 +17,9 @@ export class WorkerContext implements AnswerContext {
   readonly counters: Counters
   readonly views: ViewTable
   readonly stopped: Promise<number>
+  /** Set where the parts are put together, in a thread that hands queries over or forwards them itself. */
+  handOver: HandOverWriter | null = null
+  deferral: AnswerContext['defer'] | null = null
   readonly #reader: IndexReader
   readonly #responder: Responder
   readonly #port: MessagePort
@@ -41,6 +45,16 @@ export class WorkerContext implements AnswerContext {
 
   get answerer(): Answerer {
     return this.#responder
+  }
+
+  /** The responder itself, for the thread that takes queries up again. */
+  get responder(): Responder {
+    return this.#responder
+  }
+
+  defer(query: Uint8Array, view: number, transport: number, reply: (bytes: Uint8Array | null) => void): void {
+    if (this.deferral === null) reply(null)
+    else this.deferral(query, view, transport, reply)
   }
 
   /** Takes messages as they come: for a thread that runs its event loop. */

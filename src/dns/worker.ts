@@ -5,6 +5,7 @@
  * others take them as events.
  */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
+import { type Forwarding, joinBatched, joinPortable, startForwarding } from './forward/assembly.ts'
 import { listenBytes, listenFailureOf } from './listen.ts'
 import type { WorkerRole, WorkerSetup } from './messages.ts'
 import { StreamServer } from './tcp/stream-server.ts'
@@ -26,7 +27,7 @@ async function serve(setup: WorkerSetup, port: MessagePort): Promise<void> {
   const context = new WorkerContext(setup, port)
   if (setup.role.kind !== 'batched') context.listen()
   try {
-    const service = await serviceOf(setup.role, context)
+    const service = await serviceOf(setup, context)
     await service.open()
     context.tell({ type: 'listening' })
     forgetStart()
@@ -39,11 +40,18 @@ async function serve(setup: WorkerSetup, port: MessagePort): Promise<void> {
   port.close()
 }
 
-async function serviceOf(role: WorkerRole, context: AnswerContext): Promise<Service> {
-  if (role.kind === 'stream') return streamService(role, context)
-  if (role.kind === 'portable') return new PortableUdp(context, role)
+async function serviceOf({ role, forward, block }: WorkerSetup, context: WorkerContext): Promise<Service> {
+  if (role.kind === 'stream') {
+    const calls = forward?.handOver == null ? null : await loadSystemCalls()
+    return streamService(role, context, forward === null ? null : startForwarding(context, forward, calls))
+  }
+  if (role.kind === 'portable') {
+    if (forward !== null) joinPortable(context, forward, block)
+    return new PortableUdp(context, role)
+  }
   const calls = await loadSystemCalls()
   if (calls === null) throw new Error('The batched transport does not work in this thread')
+  if (forward !== null) joinBatched(context, forward, block, calls)
   return new BatchedUdp(
     calls,
     context,
@@ -60,12 +68,19 @@ function forgetStart(): void {
   globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' })
 }
 
-function streamService({ listen, limits }: WorkerRole & { kind: 'stream' }, context: AnswerContext): Service {
+function streamService(
+  { listen, limits }: WorkerRole & { kind: 'stream' },
+  context: AnswerContext,
+  forwarding: Forwarding | null,
+): Service {
   const server = new StreamServer(context, limits)
   return {
     open: async () => {
       await server.listen(listen)
     },
-    run: async () => server.stop(await context.stopped),
+    run: async () => {
+      const deadlineMs = await context.stopped
+      await Promise.all([server.stop(deadlineMs), forwarding?.stop(deadlineMs)])
+    },
   }
 }

@@ -8,6 +8,7 @@ import type { Config, NetworkConfig } from '../config.ts'
 import { Control, indexSeed, type NamingSettings } from '../control/control.ts'
 import { type LoadedZone, ZoneFiles } from '../control/zone-files.ts'
 import { refusedZones, type ZoneProblem } from '../control/zone-folder.ts'
+import type { UpstreamNotice } from '../dns/forward/forwarder.ts'
 import { isWildcard, type ListenAddress, listenBytes, listenError } from '../dns/listen.ts'
 import { type DataPlane, startDataPlane } from '../dns/plane.ts'
 import type { ResponderOptions } from '../dns/responder.ts'
@@ -30,6 +31,7 @@ import type { BoundAddresses } from './banner.ts'
 import { Explainer } from './explain.ts'
 import { appClaims } from './explain-names.ts'
 import { figuresOf } from './figures.ts'
+import { forwardingOf } from './forwarding.ts'
 import { MemoryKeeper } from './memory.ts'
 
 /** A server that runs. */
@@ -272,13 +274,20 @@ class Assembly {
       control: this.#words,
       index: this.#writer.buffers,
       tcp: dns.tcp,
+      forward: forwardingOf(this.#config),
+      onUpstream: notice => this.#noteUpstream(notice),
       onError: error => this.#log.error({ event: 'dns_thread_failed', error: String(error) }, 'A DNS thread failed'),
     })
   }
 
+  #noteUpstream({ event, upstream, message }: UpstreamNotice): void {
+    const level = event === 'upstream_recovered' ? 'info' : event === 'upstream_suspect' ? 'warn' : 'error'
+    this.#log[level]({ event, upstream }, message)
+  }
+
   async #startApi(): Promise<string> {
     const { http, networks } = this.#config
-    const ask = makeAsk(() => this.#writer.buffers, this.#words, responderOf(this.#config))
+    const ask = makeAsk(() => this.#writer.buffers, this.#words, { ...responderOf(this.#config), forward: null })
     const explainer = new Explainer({
       networks: this.#control.networks,
       sources: viewsOf(networks),
@@ -303,7 +312,8 @@ class Assembly {
 
   async #reconfigure(config: Config): Promise<void> {
     await this.#zoneFiles?.reload()
-    this.#needPlane().setResponderOptions(responderOf(config))
+    const { forward = null } = responderOf(this.#config)
+    this.#needPlane().setResponderOptions({ ...responderOf(config), forward })
     // Only the TTL can change at run time; listeners and pod records are what they were at the start.
     await this.#control.setNaming({ ...namingOf(this.#config), ttl: config.dns.ttl })
   }
@@ -337,8 +347,11 @@ function viewsOf(networks: readonly NetworkConfig[]): ViewPrefix[] {
 
 const EVERY_SOURCE = ['::/0', '0.0.0.0/0'].map(text => parsePrefix(text)).filter(isPrefix)
 
-function responderOf({ dns }: Config): ResponderOptions {
-  return { udpLimit: dns.udpSize, nsid: dns.nsid === null ? null : Buffer.from(dns.nsid), chaos: dns.chaos }
+function responderOf(config: Config): ResponderOptions {
+  const { dns } = config
+  const nsid = dns.nsid === null ? null : Buffer.from(dns.nsid)
+  const forward = forwardingOf(config)?.zones.map(zone => zone.apex) ?? null
+  return { udpLimit: dns.udpSize, nsid, chaos: dns.chaos, forward }
 }
 
 function namingOf({ dns }: Config): NamingSettings {

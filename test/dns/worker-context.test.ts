@@ -24,7 +24,10 @@ describe('WorkerContext', () => {
       responder: { udpLimit: 1232, nsid: null, chaos: null },
     }
     const role = { kind: 'batched', sockets: [] } as const
-    const context = new WorkerContext({ role, state, control, counters: allocateCounters(1), block: 0 }, port2)
+    const context = new WorkerContext(
+      { role, state, control, counters: allocateCounters(1), block: 0, forward: null },
+      port2,
+    )
     const publish = (published: Partial<PublishedState>): void => {
       port1.postMessage({ type: 'publish', state: published })
       Atomics.add(new Int32Array(control), CONTROL.generation, 1)

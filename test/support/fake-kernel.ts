@@ -51,6 +51,16 @@ export class FakeKernel implements SystemCalls {
     throw new Error('The fake kernel has no sockets')
   }
 
+  openPipe(): never {
+    throw new Error('The fake kernel has no pipes')
+  }
+
+  duplicate(): never {
+    throw new Error('The fake kernel has no pipes')
+  }
+
+  ring(): void {}
+
   close(): void {}
 
   spread(): void {}

@@ -35,6 +35,10 @@ export class StubAnswerer implements Answerer {
     out[outStart + 5] = transport
     return asked === ASK.long ? Math.min(this.#long, outCapacity) : length
   }
+
+  decline(): number {
+    return 0
+  }
 }
 
 /** Memory that a stub thread shares with its test. */
@@ -55,6 +59,8 @@ export function stubContext(memory: StubMemory, long?: number): { context: Answe
     views: new ViewTable(memory.views),
     counters,
     stopped,
+    defer() {},
+    handOver: null,
     refresh() {},
     isStopping: () => Atomics.load(words, CONTROL.stop) !== 0,
     fault: () => counters.add(DROP.fault, 1),

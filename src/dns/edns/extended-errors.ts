@@ -12,6 +12,13 @@ export const ERROR_TEXT: {
   readonly foreign: Uint8Array
   readonly starting: Uint8Array
   readonly unsynced: Uint8Array
+  readonly busy: Uint8Array
+  readonly stopping: Uint8Array
+  readonly unsteady: Uint8Array
+  readonly unreachable: Uint8Array
+  readonly unanswered: Uint8Array
+  readonly unusable: Uint8Array
+  readonly recursion: Uint8Array
 } = {
   malformed: encoder.encode('malformed message'),
   opcode: encoder.encode('only queries are answered'),
@@ -21,4 +28,11 @@ export const ERROR_TEXT: {
   foreign: encoder.encode('not a zone of this server'),
   starting: encoder.encode('server is starting'),
   unsynced: encoder.encode('zone has no state yet'),
+  busy: encoder.encode('too many questions wait for upstreams'),
+  stopping: encoder.encode('server is stopping'),
+  unsteady: encoder.encode('name changes faster than it can be resolved'),
+  unreachable: encoder.encode('no upstream can be reached'),
+  unanswered: encoder.encode('no upstream has answered in time'),
+  unusable: encoder.encode('no upstream is usable'),
+  recursion: encoder.encode('recursion is not desired'),
 }

@@ -2,10 +2,12 @@
 import type { Socket } from 'node:net'
 import type { Address } from '../../ip/address.ts'
 import { CELL, CLOSE } from '../counters.ts'
-import { type AnswerContext, TCP } from '../transport.ts'
+import { type AnswerContext, DEFERRED, TCP } from '../transport.ts'
 import { FrameReader, MAX_MESSAGE } from './framing.ts'
 
 const MAX_FRAME = 2 + MAX_MESSAGE
+/** Queries of one connection that wait for upstreams; more are declined. */
+const MAX_DEFERRED = 256
 
 /** Answers of one run over the received messages, before they are written; every connection of the thread uses it. */
 const outbox = new Uint8Array(4 * MAX_FRAME)
@@ -32,6 +34,8 @@ export class StreamConnection {
   readonly #reader: FrameReader = new FrameReader()
   readonly #timer: NodeJS.Timeout
   readonly #maxBytes: number
+  /** Queries whose replies come later. */
+  #deferred = 0
   /** The client does not take its answers. */
   #isStalled = false
   /** No more queries will come: the client said so. */
@@ -126,6 +130,11 @@ export class StreamConnection {
     try {
       const view = views.find(this.#source, 0)
       size = answerer.respond(bytes, start, length, outbox, at + 2, MAX_MESSAGE, view, TCP)
+      if (size === DEFERRED && this.#deferred < MAX_DEFERRED) {
+        this.#defer(bytes.slice(start, start + length), view)
+        return 0
+      }
+      if (size === DEFERRED) size = answerer.decline(bytes, start, length, outbox, at + 2, MAX_MESSAGE, view, TCP)
     } catch (error) {
       this.#context.fault(error)
     }
@@ -137,16 +146,40 @@ export class StreamConnection {
     return 2 + size
   }
 
+  /** The reply leaves when it is there, whatever else was answered meanwhile (RFC 7766 section 6.2.1.1). */
+  #defer(query: Uint8Array, view: number): void {
+    const { counters } = this.#context
+    this.#deferred++
+    this.#context.defer(query, view, TCP, reply => {
+      this.#deferred--
+      if (reply !== null && !this.#socket.destroyed) {
+        const frame = new Uint8Array(2 + reply.length)
+        frame[0] = reply.length >> 8
+        frame[1] = reply.length & 0xff
+        frame.set(reply, 2)
+        this.#timer.refresh()
+        counters.add(CELL.sentPackets + TCP, 1)
+        counters.add(CELL.sentBytes + TCP, frame.length)
+        this.#send(frame)
+      }
+      this.#closeWhenDone()
+    })
+  }
+
   #write(used: number): void {
     if (used === 0 || this.#socket.destroyed) return
-    this.#socket.write(outbox.slice(0, used))
+    this.#send(outbox.slice(0, used))
+  }
+
+  #send(octets: Uint8Array): void {
+    this.#socket.write(octets)
     if (this.#socket.writableLength <= this.#maxBytes) return
     this.#isStalled = true
     this.#socket.pause()
   }
 
   #closeWhenDone(): void {
-    if (this.#isStalled) return
+    if (this.#isStalled || this.#deferred > 0) return
     if (this.#hasEnded || (this.#isFinishing && this.#reader.held === 0)) this.#close()
   }
 

@@ -8,7 +8,7 @@
 import { type Address, familyOf } from '../../ip/address.ts'
 import { CELL, DROP as DROPPED } from '../counters.ts'
 import { isWildcard } from '../listen.ts'
-import { type AnswerContext, UDP, type UdpTransport } from '../transport.ts'
+import { type AnswerContext, DEFERRED, UDP, type UdpTransport } from '../transport.ts'
 import { BATCH, controlOffset, MAX_REPLY, MessageVector, nameOffset, SLOT } from './message-vector.ts'
 import { OwnAddresses } from './own-addresses.ts'
 import {
@@ -149,11 +149,13 @@ export class BatchedUdp implements UdpTransport {
       this.#received += vector.lengthOf(i)
       const view = this.#viewOf(socket, i)
       if (view === IGNORE) continue
-      const length = this.#respond(i, replies, view)
+      let length = this.#respond(i, replies, view)
+      if (length === DEFERRED) length = this.#handOver(socket, i, replies, view)
       if (length === 0) continue
       this.#sent += length
       vector.address(replies++, i, length, socket.isWildcard ? controlBytes(socket) : 0)
     }
+    this.#context.handOver?.flush()
     return replies
   }
 
@@ -174,6 +176,18 @@ export class BatchedUdp implements UdpTransport {
       this.#context.fault(error)
       return 0
     }
+  }
+
+  /** Gives packet i to the thread that forwards. @returns 0, or the length of a reply that says that it is too busy. */
+  #handOver(socket: Socket, i: number, j: number, view: number): number {
+    const { handOver, answerer } = this.#context
+    const { input, output, words } = this.#vector
+    const length = this.#vector.lengthOf(i)
+    const control = socket.isWildcard ? controlBytes(socket) : 0
+    const { descriptor } = socket
+    if (handOver?.put(words, nameOffset(i), controlOffset(i), control, i * SLOT, length, descriptor, view) === true)
+      return 0
+    return answerer.decline(input, i * SLOT, length, output, j * SLOT, MAX_REPLY, view, UDP)
   }
 
   /** The network of packet i's source, or {@link IGNORE} when it is not to be answered at all. */

@@ -46,6 +46,11 @@ export class MessageVector {
   /** Headers, names and control messages. */
   readonly memory: Uint8Array = new Uint8Array(new ArrayBuffer(END))
   readonly receivePointer: Pointer
+  /** {@link memory} and {@link input} in words. */
+  readonly words: { readonly memory: Int32Array; readonly input: Int32Array } = {
+    memory: new Int32Array(this.memory.buffer),
+    input: new Int32Array(this.input.buffer),
+  }
   /** Where the headers to send begin, from reply j on. */
   readonly sendPointers: readonly Pointer[]
   readonly #words: Uint32Array = new Uint32Array(this.memory.buffer)

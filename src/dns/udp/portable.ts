@@ -9,7 +9,7 @@ import { networkInterfaces } from 'node:os'
 import { type Family, familyOf, parseAddress } from '../../ip/address.ts'
 import { CELL, DROP } from '../counters.ts'
 import { isWildcard, type ListenAddress, listenBytes, listenError, listenFailureOf } from '../listen.ts'
-import { type AnswerContext, UDP, type UdpTransport } from '../transport.ts'
+import { type AnswerContext, DEFERRED, UDP, type UdpTransport } from '../transport.ts'
 import { MAX_QUERY, MAX_REPLY } from './message-vector.ts'
 import { OwnAddresses } from './own-addresses.ts'
 
@@ -125,13 +125,13 @@ export class PortableUdp implements UdpTransport {
     const begin = performance.now()
     counters.add(CELL.receivedPackets + UDP, 1)
     counters.add(CELL.receivedBytes + UDP, message.length)
-    const length = this.#answer(message, source)
-    if (length > 0) this.#send(socket, length, source)
+    const length = this.#answer(socket, message, source)
+    if (length > 0) this.#send(socket, this.#out.slice(0, length), source)
     counters.observe(1, (performance.now() - begin) * 1e6)
   }
 
-  /** Writes the reply to `#out`. @returns its length; 0: none. */
-  #answer(message: Uint8Array, source: RemoteInfo): number {
+  /** Writes the reply to `#out`. @returns its length; 0: none, or it comes later. */
+  #answer(socket: Socket, message: Uint8Array, source: RemoteInfo): number {
     const { answerer, counters, views } = this.#context
     if (message.length > MAX_QUERY) {
       counters.add(DROP.oversized, 1)
@@ -143,26 +143,37 @@ export class PortableUdp implements UdpTransport {
       return 0
     }
     try {
-      return answerer.respond(message, 0, message.length, this.#out, 0, MAX_REPLY, views.find(address, 0), UDP)
+      const view = views.find(address, 0)
+      const length = answerer.respond(message, 0, message.length, this.#out, 0, MAX_REPLY, view, UDP)
+      if (length !== DEFERRED) return length
+      this.#context.defer(Uint8Array.from(message), view, UDP, reply => {
+        if (reply !== null && this.#isOpen(socket)) this.#send(socket, reply, source)
+      })
+      return 0
     } catch (error) {
       this.#context.fault(error)
       return 0
     }
   }
 
-  #send(socket: Socket, length: number, { address, port }: RemoteInfo): void {
+  #isOpen(socket: Socket): boolean {
+    for (const open of this.#sockets.values()) if (open.socket === socket) return true
+    return false
+  }
+
+  #send(socket: Socket, reply: Uint8Array, { address, port }: RemoteInfo): void {
     const { counters } = this.#context
     if (socket.getSendQueueSize() > MAX_QUEUED) {
       counters.add(DROP.send, 1)
       return
     }
-    socket.send(this.#out.slice(0, length), port, address, error => {
+    socket.send(reply, port, address, error => {
       if (error !== null) {
         counters.add(DROP.send, 1)
         return
       }
       counters.add(CELL.sentPackets + UDP, 1)
-      counters.add(CELL.sentBytes + UDP, length)
+      counters.add(CELL.sentBytes + UDP, reply.length)
     })
   }
 

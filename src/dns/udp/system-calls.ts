@@ -52,6 +52,12 @@ export interface SystemCalls {
   wait(sockets: Pointer, count: number, milliseconds: number): number
   /** Writes the monotonic clock into a `struct timespec`. */
   now(timespec: Pointer): void
+  /** A pipe whose writing end never waits. @throws SystemCallError */
+  openPipe(): { readonly readEnd: number; readonly writeEnd: number }
+  /** Another descriptor of the same file. @throws SystemCallError */
+  duplicate(descriptor: number): number
+  /** Writes one octet into a pipe; one that is full has enough of them. */
+  ring(descriptor: number): void
   /** Where the bytes of a buffer lie. The buffer must not be resized, and stay referenced while the pointer is used. */
   pointerTo(bytes: Uint8Array): Pointer
 }
@@ -110,6 +116,9 @@ export const PKTINFO = {
 } as const
 
 const AF_INET = 2
+const O_NONBLOCK = 0x800
+const O_CLOEXEC = 0x80000
+const F_DUPFD_CLOEXEC = 1030
 const AF_INET6 = 10
 const SOCK_DGRAM = 2
 const SOCK_CLOEXEC = 0x80000
@@ -215,7 +224,31 @@ function bindSystemCalls(koffi: typeof Koffi): SystemCalls {
     return setsockopt(fd, level, option, value, value.length)
   }
   const pointerTo = (bytes: Uint8Array): Pointer => koffi.address(bytes)
-  return { openUdp, close: fd => close(fd), spread, runSoon, receive, send, wait, now, pointerTo }
+  const pipe2 = libc.func('int pipe2(void *, int)')
+  const fcntl = libc.func('int fcntl(int, int, int)')
+  const write = libc.func('long write(int, void *, ulong)')
+  const octet = Uint8Array.of(1)
+  const pointerToOctet = koffi.address(octet)
+  return {
+    openUdp,
+    close: fd => close(fd),
+    spread,
+    runSoon,
+    receive,
+    send,
+    wait,
+    now,
+    openPipe,
+    duplicate: fd => check('duplicate a descriptor', fcntl(fd, F_DUPFD_CLOEXEC, 0)),
+    ring: fd => write(fd, pointerToOctet, octet.length),
+    pointerTo,
+  }
+
+  function openPipe(): { readEnd: number; writeEnd: number } {
+    const ends = new Int32Array(2)
+    check('open a pipe', pipe2(Buffer.from(ends.buffer), O_NONBLOCK | O_CLOEXEC))
+    return { readEnd: ends[0] as number, writeEnd: ends[1] as number }
+  }
 
   function openUdp({ address, port, shared, receiveBuffer }: UdpSocketOptions): UdpSocket {
     const isIPv6 = familyOf(address) === 'IPv6'

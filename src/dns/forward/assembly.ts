@@ -1,0 +1,120 @@
+/** Puts the parts of forwarding together, in the thread that forwards and in those that hand queries to it. */
+import { connect as connectTcp } from 'node:net'
+import { connect as connectTls, type TLSSocket } from 'node:tls'
+import type { ForwardSetup } from '../messages.ts'
+import type { AnswerContext } from '../transport.ts'
+import type { SystemCalls } from '../udp/system-calls.ts'
+import type { WorkerContext } from '../worker-context.ts'
+import type { Channel } from './channel/channel.ts'
+import { DatagramChannel } from './channel/datagram.ts'
+import { StreamChannel } from './channel/stream.ts'
+import { RandomSource } from './exchange/random.ts'
+import { Forwarder } from './forwarder.ts'
+import { HandOverInlet } from './hand-over/inlet.ts'
+import { type DeferredQuery, Reception } from './hand-over/reception.ts'
+import { RemoteForward, RemoteInlet } from './hand-over/remote.ts'
+import { HandOverWriter } from './hand-over/ring.ts'
+import type { UpstreamOptions } from './options.ts'
+
+/** Octets of a reply over a stream. */
+const CAPACITY = 65_535
+/** How often is looked whether everybody has their answer, at the stop; milliseconds. */
+const STOP_POLL = 5
+
+/** Forwarding in the thread that does it. */
+export interface Forwarding {
+  /** Ends when nobody waits any more, or after so long. */
+  stop(deadlineMs: number): Promise<void>
+}
+
+/** Starts forwarding; from then on `context.defer` works in this thread. @param calls null: without batched UDP. */
+export function startForwarding(context: WorkerContext, setup: ForwardSetup, calls: SystemCalls | null): Forwarding {
+  const random = new RandomSource()
+  const forwarder = new Forwarder({
+    options: setup.options,
+    figures: setup.figures,
+    clock: () => performance.now(),
+    random,
+    cache: null,
+    channels: upstream => channelsTo(upstream, random),
+    notice: notice => context.tell({ type: 'upstream', notice }),
+  })
+  const reception = new Reception(context.responder, forwarder, error => context.fault(error))
+  context.deferral = deferInto(reception, forwarder)
+  const { handOver, channel } = setup
+  const inlet =
+    handOver !== null && calls !== null
+      ? new HandOverInlet(calls, context.counters, handOver, reception, forwarder)
+      : new RemoteInlet(channel, reception, () => forwarder.flush())
+  inlet.start()
+  return {
+    stop: async deadlineMs => {
+      const end = performance.now() + deadlineMs
+      while (!forwarder.isIdle && performance.now() < end) await new Promise(resolve => setTimeout(resolve, STOP_POLL))
+      forwarder.close()
+      inlet.close()
+    },
+  }
+}
+
+/** Makes `context.handOver` work in batched UDP thread number `block`. */
+export function joinBatched(context: WorkerContext, setup: ForwardSetup, block: number, calls: SystemCalls): void {
+  const { handOver } = setup
+  const ring = handOver?.rings[block]
+  if (handOver === null || ring === undefined) return
+  const { bell, writeEnd } = handOver
+  context.handOver = new HandOverWriter(ring, bell, () => calls.ring(writeEnd))
+}
+
+/** Makes `context.defer` work in portable UDP thread number `block`. */
+export function joinPortable(context: WorkerContext, setup: ForwardSetup, block: number): void {
+  const remote = new RemoteForward(setup.channel, String(block))
+  context.deferral = (query, view, transport, reply) => remote.defer(query, view, transport, reply)
+  void context.stopped.then(() => remote.close())
+}
+
+/** Takes queries of this thread itself: those of its streams. */
+function deferInto(reception: Reception, forwarder: Forwarder): AnswerContext['defer'] {
+  const out = new Uint8Array(CAPACITY)
+  const room = { bytes: out, start: 0, capacity: CAPACITY }
+  let isScheduled = false
+  return (bytes, view, transport, reply) => {
+    const query: DeferredQuery = {
+      bytes,
+      start: 0,
+      length: bytes.length,
+      view,
+      transport,
+      room: () => room,
+      replied: length => reply(length === 0 ? null : out.slice(0, length)),
+    }
+    // Not at once: the stream that asks is in the midst of its own answers.
+    setImmediate(() => reception.take(query))
+    if (isScheduled) return
+    isScheduled = true
+    setImmediate(() => {
+      isScheduled = false
+      forwarder.flush()
+    })
+  }
+}
+
+function channelsTo(upstream: UpstreamOptions, random: RandomSource): { channel: Channel; streamChannel: Channel } {
+  const { address, port, protocol } = upstream
+  const overTcp = (): StreamChannel =>
+    new StreamChannel(() => connectTcp({ host: address, port, autoSelectFamily: false }), random)
+  if (protocol === 'udp') return { channel: new DatagramChannel({ address, port }, random), streamChannel: overTcp() }
+  const channel = protocol === 'tls' ? new StreamChannel(() => openTls(upstream), random) : overTcp()
+  return { channel, streamChannel: channel }
+}
+
+function openTls({ address, port, serverName, ca }: UpstreamOptions): TLSSocket {
+  return connectTls({
+    host: address,
+    port,
+    ...(serverName === null ? {} : { servername: serverName }),
+    ...(ca === null ? {} : { ca }),
+    ALPNProtocols: ['dot'],
+    minVersion: 'TLSv1.2',
+  })
+}

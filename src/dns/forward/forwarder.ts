@@ -1,0 +1,172 @@
+/**
+ * Asks upstreams what others want to know: every question that is in flight once, whoever waits for it, and not more of
+ * them than a bound.
+ */
+import { INFO_CODE } from '../../wire/edns.ts'
+import { RCODE } from '../../wire/record-type.ts'
+import { ERROR_TEXT } from '../edns/extended-errors.ts'
+import { type ForeignAnswer, failure } from './answer.ts'
+import { Exchange, type ExchangeParts, HedgeBudget } from './exchange/exchange.ts'
+import type { RandomSource } from './exchange/random.ts'
+import { TimerQueue } from './exchange/timer-queue.ts'
+import { ForwardFigures, UpstreamFigures } from './figures.ts'
+import { IncomingReader } from './message/incoming.ts'
+import type { ForwardOptions, UpstreamOptions } from './options.ts'
+import type { ForeignQuestion } from './question.ts'
+import { Choice } from './upstream/choice.ts'
+import { Upstream } from './upstream/upstream.ts'
+
+/** Keeps answers; see `cache/`. */
+export interface AnswerCache {
+  /** An upstream has said so, or none could say: then the code is SERVFAIL. */
+  store(question: ForeignQuestion, answer: ForeignAnswer): void
+  /** An answer that is out of date and better than none (RFC 8767); null: there is none. */
+  stale(question: ForeignQuestion): ForeignAnswer | null
+}
+
+/** Something about an upstream that a person should know. */
+export interface UpstreamNotice {
+  readonly event: 'upstream_suspect' | 'upstream_recovered' | 'upstream_looping' | 'upstream_self'
+  readonly upstream: string
+  readonly message: string
+}
+
+/** What a forwarder is made of. */
+export interface ForwarderParts {
+  readonly options: ForwardOptions
+  /** Made by `allocateFigures`. */
+  readonly figures: SharedArrayBuffer
+  /** Milliseconds that only go forward. */
+  readonly clock: () => number
+  readonly random: RandomSource
+  readonly cache: AnswerCache | null
+  /** The ways to an upstream. */
+  channels(upstream: UpstreamOptions): Pick<Upstream, 'channel' | 'streamChannel'>
+  notice(notice: UpstreamNotice): void
+}
+
+type Waiter = (answer: ForeignAnswer) => void
+
+const TOO_MANY: ForeignAnswer = failure(RCODE.SERVFAIL, INFO_CODE.other, ERROR_TEXT.busy)
+const STOPPED: ForeignAnswer = failure(RCODE.SERVFAIL, INFO_CODE.notReady, ERROR_TEXT.stopping)
+
+/** See the top of the file. */
+export class Forwarder {
+  readonly #parts: ForwarderParts
+  readonly #figures: ForwardFigures
+  readonly #upstreams: readonly Upstream[]
+  readonly #choices: readonly Choice[]
+  readonly #timers: TimerQueue
+  readonly #exchangeParts: ExchangeParts
+  readonly #inFlight: Map<string, { readonly exchange: Exchange; readonly waiters: Waiter[] }> = new Map()
+  #waiting = 0
+  #isClosed = false
+
+  constructor(parts: ForwarderParts) {
+    const { options, figures, clock, random } = parts
+    this.#parts = parts
+    this.#figures = new ForwardFigures(figures)
+    this.#timers = new TimerQueue(clock)
+    this.#upstreams = options.upstreams.map((upstream, number) => {
+      const { channel, streamChannel } = parts.channels(upstream)
+      return new Upstream(upstream, new UpstreamFigures(figures, number), channel, streamChannel)
+    })
+    this.#choices = options.zones.map(zone => {
+      const upstreams = zone.upstreams.map(number => this.#upstreams[number] as Upstream)
+      return new Choice(upstreams, zone.policy, random)
+    })
+    this.#exchangeParts = {
+      clock,
+      timers: this.#timers,
+      reader: new IncomingReader(),
+      figures: this.#figures,
+      caseRandom: options.randomCase ? random : null,
+      budget: new HedgeBudget(),
+      deadlineMs: options.deadlineMs,
+      stateChanged: (upstream, error) => this.#noteState(upstream, error),
+    }
+  }
+
+  /** Whether nobody waits. */
+  get isIdle(): boolean {
+    return this.#inFlight.size === 0
+  }
+
+  /** Asks; `waiter` is called once, later or at once. */
+  ask(question: ForeignQuestion, waiter: Waiter): void {
+    const { maxInFlight } = this.#parts.options
+    if (this.#isClosed || this.#waiting >= maxInFlight) {
+      this.#figures.add('refused', 1)
+      waiter(this.#isClosed ? STOPPED : (this.#parts.cache?.stale(question) ?? TOO_MANY))
+      return
+    }
+    const key = keyOf(question)
+    const present = this.#inFlight.get(key)
+    this.#waiting++
+    if (present !== undefined) {
+      this.#figures.add('joined', 1)
+      present.waiters.push(waiter)
+      this.#noteFlight()
+      return
+    }
+    const waiters = [waiter]
+    const choice = this.#choices[question.zone] as Choice
+    const exchange = new Exchange(question, choice, this.#exchangeParts, (answer, isFresh) => {
+      this.#inFlight.delete(key)
+      this.#waiting -= waiters.length
+      this.#noteFlight()
+      this.#answered(question, answer, isFresh, waiters)
+    })
+    this.#inFlight.set(key, { exchange, waiters })
+    this.#figures.add('asked', 1)
+    this.#noteFlight()
+    exchange.start()
+  }
+
+  /** Sends what was put off for a common system call. */
+  flush(): void {
+    for (const { channel, streamChannel } of this.#upstreams) {
+      channel.flush()
+      streamChannel.flush()
+    }
+  }
+
+  /** Ends: whoever still waits is told so. */
+  close(): void {
+    this.#isClosed = true
+    this.#timers.close()
+    for (const { waiters } of this.#inFlight.values()) for (const waiter of waiters) waiter(STOPPED)
+    this.#inFlight.clear()
+    for (const upstream of this.#upstreams) upstream.close()
+  }
+
+  #answered(question: ForeignQuestion, answer: ForeignAnswer, isFresh: boolean, waiters: readonly Waiter[]): void {
+    const { cache } = this.#parts
+    this.#figures.add(isFresh ? 'answered' : 'failed', 1)
+    const stale = isFresh ? null : (cache?.stale(question) ?? null)
+    if (stale === null) cache?.store(question, answer)
+    for (const waiter of waiters) waiter(stale ?? answer)
+  }
+
+  #noteFlight(): void {
+    this.#figures.set('inFlight', this.#inFlight.size)
+    this.#figures.set('waiting', this.#waiting)
+  }
+
+  #noteState(upstream: Upstream, error: Error | null): void {
+    const { label } = upstream.options
+    const isSuspect = upstream.state === 'suspect'
+    const reason = error === null ? '' : `: ${error.message}`
+    this.#parts.notice({
+      event: isSuspect ? 'upstream_suspect' : 'upstream_recovered',
+      upstream: label,
+      message: isSuspect ? `The upstream ${label} does not answer${reason}` : `The upstream ${label} answers again`,
+    })
+  }
+}
+
+/** Equal for questions that have the same answer. */
+function keyOf({ name, type, isDnssecOk, isCheckingDisabled }: ForeignQuestion): string {
+  const flags = (isDnssecOk ? 1 : 0) | (isCheckingDisabled ? 2 : 0)
+  return String.fromCharCode(type, flags) + Buffer.from(name.buffer, name.byteOffset, name.length).toString('latin1')
+}
