@@ -46,6 +46,48 @@ export const METRICS: readonly MetricDefinition[] = [
   counter('dns_tcp_accepted_total', 'TCP connections taken.', [], s => one(s.dns().tcpAccepted)),
   counter('dns_tcp_closed_total', 'TCP connections closed.', ['reason'], s => s.dns().tcpClosed),
 
+  gauge('forward_in_flight_questions', 'Questions that upstreams are asked at the moment.', [], s =>
+    total(s, 'inFlight'),
+  ),
+  gauge('forward_waiting_queries', 'Queries of clients that wait for them.', [], s => total(s, 'waiting')),
+  counter(
+    'forward_questions_total',
+    'Questions for upstreams by how they ended; joined: they were in flight already.',
+    ['result'],
+    s =>
+      (['answered', 'failed', 'expired', 'joined', 'refused'] as const).flatMap(name =>
+        total(s, name).map(({ value }) => ({ labels: [name], value })),
+      ),
+  ),
+  counter('forward_hedged_total', 'Second tries while the first could still be answered.', [], s => total(s, 'hedged')),
+  counter('forward_sent_total', 'Questions sent.', ['upstream'], s => s.forwarding()?.sent ?? []),
+  counter(
+    'forward_results_total',
+    'What came of questions that were sent; late: after the time in which 95 of 100 answers come; stranger: a message ' +
+      'that does not answer our question.',
+    ['upstream', 'result'],
+    s => s.forwarding()?.results ?? [],
+  ),
+  gauge(
+    'forward_upstream_state',
+    '1 for the present state of an upstream.',
+    ['upstream', 'state'],
+    s => s.forwarding()?.states ?? [],
+  ),
+  gauge(
+    'forward_upstream_late_seconds',
+    'Time after which a second try is made.',
+    ['upstream'],
+    s => s.forwarding()?.late ?? [],
+  ),
+  {
+    type: 'histogram',
+    name: 'waypost_forward_upstream_duration_seconds',
+    help: 'Time from a question to an upstream to its answer.',
+    labels: [],
+    read: s => s.forwarding()?.duration ?? { bounds: [], counts: [0], sum: 0 },
+  },
+
   gauge(
     'index_names',
     'Names in the index, every network counted; one that several owners share has an entry for each of them too.',
@@ -143,6 +185,15 @@ function perNetwork(
       return figure === null ? [] : [{ labels: [network.network], value: figure }]
     }),
   )
+}
+
+/** A total of forwarding; nothing when nothing is forwarded. */
+function total(
+  sources: MetricSources,
+  name: keyof NonNullable<ReturnType<MetricSources['forwarding']>>['totals'],
+): readonly Labelled[] {
+  const figures = sources.forwarding()
+  return figures === null ? [] : one(figures.totals[name])
 }
 
 function one(value: number): readonly Labelled[] {

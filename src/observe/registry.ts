@@ -85,6 +85,7 @@ function oncePerScrape(sources: MetricSources): { sources: MetricSources; forget
     forget: () => kept.clear(),
     sources: {
       dns: () => keep('dns', () => sources.dns()),
+      forwarding: () => keep('forwarding', () => sources.forwarding()),
       index: () => keep('index', () => sources.index()),
       pools: () => keep('pools', () => sources.pools()),
       networks: () => keep('networks', () => sources.networks()),

@@ -49,6 +49,36 @@ export interface DnsFigures {
   readonly tcpClosed: readonly Labelled[]
 }
 
+/** Questions to upstreams. */
+export interface ForwardFigures {
+  readonly totals: {
+    /** Questions, and clients that wait for them, at the moment. */
+    readonly inFlight: number
+    readonly waiting: number
+    /** Clients' questions that were sent upstream, and those that joined one that was in flight. */
+    readonly asked: number
+    readonly joined: number
+    /** Questions that ended with an answer, and without one; of these, those whose time was over. */
+    readonly answered: number
+    readonly failed: number
+    readonly expired: number
+    /** Questions above the bound. */
+    readonly refused: number
+    /** Second tries beside a first one. */
+    readonly hedged: number
+  }
+  /** upstream */
+  readonly sent: readonly Labelled[]
+  /** upstream, result */
+  readonly results: readonly Labelled[]
+  /** upstream, state */
+  readonly states: readonly Labelled[]
+  /** upstream; seconds */
+  readonly late: readonly Labelled[]
+  /** Seconds from a question to an upstream to its answer. */
+  readonly duration: Distribution
+}
+
 /** The name index. */
 export interface IndexFigures {
   readonly names: number
@@ -112,6 +142,8 @@ export interface ZoneFigures {
 /** Everything that is collected at a scrape. */
 export interface MetricSources {
   dns(): DnsFigures
+  /** null: nothing is forwarded. */
+  forwarding(): ForwardFigures | null
   index(): IndexFigures
   pools(): readonly PoolFigures[]
   networks(): readonly NetworkFigures[]

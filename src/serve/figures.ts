@@ -21,6 +21,7 @@ export function figuresOf(parts: CountedParts): MetricSources {
   const { control, allocator, writer, plane, hub, zones } = parts
   return {
     dns: () => plane().counters(),
+    forwarding: () => plane().forwarding(),
     index: () => writer.stats(),
     pools: () => control.networks.map(({ settings }) => poolFigures(allocator, settings.name)),
     networks: () => control.networks.map(networkFigures),

@@ -6,7 +6,7 @@ import { INFO_CODE } from '../../wire/edns.ts'
 import { RCODE } from '../../wire/record-type.ts'
 import { ERROR_TEXT } from '../edns/extended-errors.ts'
 import { type ForeignAnswer, failure } from './answer.ts'
-import { Exchange, type ExchangeParts, HedgeBudget } from './exchange/exchange.ts'
+import { type Ending, Exchange, type ExchangeParts, HedgeBudget } from './exchange/exchange.ts'
 import type { RandomSource } from './exchange/random.ts'
 import { TimerQueue } from './exchange/timer-queue.ts'
 import { ForwardFigures, UpstreamFigures } from './figures.ts'
@@ -111,11 +111,11 @@ export class Forwarder {
     }
     const waiters = [waiter]
     const choice = this.#choices[question.zone] as Choice
-    const exchange = new Exchange(question, choice, this.#exchangeParts, (answer, isFresh) => {
+    const exchange = new Exchange(question, choice, this.#exchangeParts, (answer, ending) => {
       this.#inFlight.delete(key)
       this.#waiting -= waiters.length
       this.#noteFlight()
-      this.#answered(question, answer, isFresh, waiters)
+      this.#answered(question, answer, ending, waiters)
     })
     this.#inFlight.set(key, { exchange, waiters })
     this.#figures.add('asked', 1)
@@ -140,10 +140,10 @@ export class Forwarder {
     for (const upstream of this.#upstreams) upstream.close()
   }
 
-  #answered(question: ForeignQuestion, answer: ForeignAnswer, isFresh: boolean, waiters: readonly Waiter[]): void {
+  #answered(question: ForeignQuestion, answer: ForeignAnswer, ending: Ending, waiters: readonly Waiter[]): void {
     const { cache } = this.#parts
-    this.#figures.add(isFresh ? 'answered' : 'failed', 1)
-    const stale = isFresh ? null : (cache?.stale(question) ?? null)
+    this.#figures.add(ending, 1)
+    const stale = ending === 'answered' ? null : (cache?.stale(question) ?? null)
     if (stale === null) cache?.store(question, answer)
     for (const waiter of waiters) waiter(stale ?? answer)
   }

@@ -39,6 +39,10 @@ export interface ExchangeParts {
   stateChanged(upstream: Upstream, error: Error | null): void
 }
 
+/** How it ended: an upstream has said so; none could; none did in time. */
+export type Ending = 'answered' | 'failed' | 'expired'
+type ExchangeDone = (answer: ForeignAnswer, ending: Ending) => void
+
 /** Tries of one question beyond one for each upstream. */
 const EXTRA_TRIES = 2
 /** A second try that the budget does not allow comes after this time. */
@@ -73,20 +77,14 @@ export class Exchange implements Timed {
   readonly question: ForeignQuestion
   readonly #parts: ExchangeParts
   readonly #choice: Choice
-  readonly #done: (answer: ForeignAnswer, isFresh: boolean) => void
+  readonly #done: ExchangeDone
   readonly #startedAt: number
   readonly #tried: Upstream[] = []
   readonly #pending: Set<Try> = new Set()
   #failure: ForeignAnswer | null = null
   #isDone = false
 
-  /** @param done is called once; `isFresh`: an upstream has said so. */
-  constructor(
-    question: ForeignQuestion,
-    choice: Choice,
-    parts: ExchangeParts,
-    done: (answer: ForeignAnswer, isFresh: boolean) => void,
-  ) {
+  constructor(question: ForeignQuestion, choice: Choice, parts: ExchangeParts, done: ExchangeDone) {
     this.question = question
     this.#choice = choice
     this.#parts = parts
@@ -106,8 +104,7 @@ export class Exchange implements Timed {
     const { clock, deadlineMs, budget, figures, timers } = this.#parts
     const now = clock()
     if (now - this.#startedAt >= deadlineMs) {
-      figures.add('expired', 1)
-      this.#finish(this.#failure ?? this.#unanswered(), false)
+      this.#finish(this.#failure ?? this.#unanswered(), 'expired')
       return
     }
     const isHedge = this.#pending.size > 0
@@ -137,7 +134,7 @@ export class Exchange implements Timed {
     else if (incoming.kind === 'failed') this.#failed(attempt, incoming.answer)
     else {
       upstream.figures.result(incoming.answer.rcode === RCODE.NXDOMAIN ? 'nxdomain' : 'answer')
-      this.#finish(incoming.answer, true)
+      this.#finish(incoming.answer, 'answered')
     }
     return true
   }
@@ -181,14 +178,14 @@ export class Exchange implements Timed {
     const next = this.#choice.next(this.#tried)
     if (next !== null && !this.#tried.includes(next)) this.#try(next, next.channel)
     else if (next !== null && this.#tried.length < this.#choice.usable + EXTRA_TRIES) this.#wait()
-    else this.#finish(this.#failure ?? this.#unanswered(), false)
+    else this.#finish(this.#failure ?? this.#unanswered(), 'failed')
   }
 
   #tryNext(): void {
     const next = this.#choice.next(this.#tried)
     if (next === null) {
       if (this.#pending.size > 0) this.#wait()
-      else this.#finish(this.#failure ?? this.#unanswered(), false)
+      else this.#finish(this.#failure ?? this.#unanswered(), 'failed')
     } else if (this.#tried.length >= this.#choice.usable + EXTRA_TRIES) {
       // Enough was sent; what is on its way may still be answered.
       this.#parts.timers.schedule(this, this.#startedAt + this.#parts.deadlineMs)
@@ -224,7 +221,7 @@ export class Exchange implements Timed {
     return failure(RCODE.SERVFAIL, INFO_CODE.noReachableAuthority, text)
   }
 
-  #finish(answer: ForeignAnswer, isFresh: boolean): void {
+  #finish(answer: ForeignAnswer, ending: Ending): void {
     this.#isDone = true
     this.dueAt = -1
     const now = this.#parts.clock()
@@ -238,7 +235,7 @@ export class Exchange implements Timed {
       if (upstream.missed(waited)) this.#parts.stateChanged(upstream, null)
     }
     this.#pending.clear()
-    this.#done(answer, isFresh)
+    this.#done(answer, ending)
   }
 }
 

@@ -45,6 +45,7 @@ export class Upstream {
   answered(ms: number): boolean {
     this.latency.add(ms)
     this.figures.answered(ms)
+    this.figures.setLate(this.latency.late)
     return this.recovered()
   }
 
