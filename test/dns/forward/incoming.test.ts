@@ -122,7 +122,10 @@ describe('an answer of an upstream', () => {
 
   it('has failed when its code says so, with the extended error that came', () => {
     const incoming = read({ rcode: 2, error: [22, 'nobody there'] })
-    expect(incoming).toMatchObject({ kind: 'failed', answer: { rcode: 2, infoCode: 22, infoText: 'nobody there' } })
+    expect(incoming).toMatchObject({
+      kind: 'failed',
+      answer: { rcode: 2, infoCode: 22, infoText: new TextEncoder().encode('nobody there') },
+    })
     expect(read({ rcode: 5 }).kind).toBe('failed')
   })
 
