@@ -114,7 +114,7 @@ function checkRules(
   file: string | null,
   tree: DocumentNode,
 ): void {
-  const broken = [...networkFaults(networks), ...listenFaults(content.dns.listen, content.http.listen), ...others]
+  const broken = [...networkFaults(networks), ...listenFaults(content.dns.listen, content.http), ...others]
   if (broken.length === 0) return
   if (file === null) throw new WaypostError('WAY_USAGE', `Cannot use the flags: ${broken.map(sentenceOf).join('; ')}`)
   throw new ConfigError(file, inOrder(broken.map(rule => ({ ...rule, line: lineOfPath(tree, rule.path) }))))

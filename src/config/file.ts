@@ -37,7 +37,12 @@ export interface FileConfig {
   readonly networks: readonly FileNetwork[] | null
   readonly pool: { readonly rest: number; readonly lease: number }
   readonly dns: FileDns
-  readonly http: { readonly listen: ListenAddress; readonly tokenFile: string | null; readonly maxWatchers: number }
+  readonly http: {
+    readonly listen: ListenAddress
+    readonly probes: readonly ListenAddress[]
+    readonly tokenFile: string | null
+    readonly maxWatchers: number
+  }
   readonly routes: { readonly proxyName: string | null }
   readonly data: string
   readonly log: { readonly level: LogLevel }
@@ -80,6 +85,12 @@ export function fileSchema(resolve: (path: string) => string): Schema<FileConfig
           { address: '::1', port: 8053 },
           '`"[::1]:8053"`',
           'Where the HTTP API listens.',
+        ),
+        probes: optional(
+          list(value(listenAddress), 0),
+          [],
+          'none',
+          'Further addresses that answer `/health`, `/ready` and `/metrics` and nothing else.',
         ),
         tokenFile: optional(
           value(nullable(location)),

@@ -49,6 +49,8 @@ export interface Config {
   }
   readonly http: {
     readonly listen: ListenAddress
+    /** Further listeners for supervisors and scrapers: health, readiness and metrics only. */
+    readonly probes: readonly ListenAddress[]
     /** The bearer token that writes need; null: there is none. From WAYPOST_TOKEN or `http.tokenFile`. */
     readonly token: string | null
     /** Absolute path, or null. */

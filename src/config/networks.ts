@@ -1,6 +1,6 @@
 /** Rules that hold between the networks of a configuration, and between its listeners. */
 import { containsPrefix, formatPrefix, type Prefix } from '../ip/prefix.ts'
-import type { FileNetwork } from './file.ts'
+import type { FileConfig, FileNetwork } from './file.ts'
 import { formatListen, type ListenAddress } from './values.ts'
 
 /** A broken rule, with the path of the value that breaks it. */
@@ -18,7 +18,7 @@ export function networkFaults(networks: readonly FileNetwork[]): BrokenRule[] {
 }
 
 /** Listeners that would take each other's port. */
-export function listenFaults(dns: readonly ListenAddress[], http: ListenAddress): BrokenRule[] {
+export function listenFaults(dns: readonly ListenAddress[], http: FileConfig['http']): BrokenRule[] {
   const faults: BrokenRule[] = []
   const taken = new Map<string, string>()
   const take = (path: string, listen: ListenAddress): void => {
@@ -30,7 +30,10 @@ export function listenFaults(dns: readonly ListenAddress[], http: ListenAddress)
   dns.forEach((listen, i) => {
     take(`dns.listen[${i}]`, listen)
   })
-  take('http.listen', http)
+  take('http.listen', http.listen)
+  http.probes.forEach((listen, i) => {
+    take(`http.probes[${i}]`, listen)
+  })
   return faults
 }
 

@@ -1,7 +1,7 @@
 /** The HTTP API: the resources, put onto one server with one way of refusing. */
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { WaypostError } from '../errors.ts'
-import type { ApiBackend } from './backend.ts'
+import type { ApiBackend, ProbeBackend } from './backend.ts'
 import type { RouteHub } from './hub.ts'
 import { addressEndpoints } from './resources/addresses.ts'
 import type { Endpoint, Parameter, Schema } from './resources/endpoint.ts'
@@ -29,6 +29,8 @@ const BODY_LIMIT = 65_536
 const CLOSE_MS = 500
 /** Sockets beside the watchers'. */
 const OTHER_CONNECTIONS = 1024
+/** Sockets of a listener for probes. */
+const PROBE_CONNECTIONS = 128
 
 /**
  * The API as a server that does not listen yet. Closing it ends the watches (`hub.close()`), answers what is in flight
@@ -54,7 +56,18 @@ export function buildApi(backend: ApiBackend, hub: RouteHub, options: ApiOptions
   return app
 }
 
-function makeServer(options: ApiOptions): FastifyInstance {
+/** A server with `/health`, `/ready` and `/metrics` alone, for supervisors and scrapers. */
+export function buildProbes(backend: ProbeBackend, logger: ApiOptions['logger']): FastifyInstance {
+  const app = makeServer({ logger })
+  app.server.maxConnections = PROBE_CONNECTIONS
+  app.addHook('preClose', async () => {
+    setTimeout(() => app.server.closeAllConnections(), CLOSE_MS).unref()
+  })
+  for (const endpoint of healthEndpoints(backend)) addEndpoint(app, endpoint, () => undefined)
+  return app
+}
+
+function makeServer(options: Pick<ApiOptions, 'logger'>): FastifyInstance {
   const refuse = (error: unknown, _request: FastifyRequest, reply: FastifyReply): void => {
     sendRefusal(error, reply, options)
   }
@@ -97,7 +110,7 @@ function acceptJson(app: FastifyInstance): void {
   })
 }
 
-function sendRefusal(error: unknown, reply: FastifyReply, { logger }: ApiOptions): void {
+function sendRefusal(error: unknown, reply: FastifyReply, { logger }: Pick<ApiOptions, 'logger'>): void {
   const refusal = refusalOf(error)
   if (refusal.status === 500) logger?.error({ event: 'api_error', err: error }, 'An API request failed')
   reply

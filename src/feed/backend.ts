@@ -56,13 +56,17 @@ export interface Explanation {
   readonly lines: readonly string[]
 }
 
-/** See the top of the file. */
-export interface ApiBackend {
-  /** Names of the configured networks, in the configuration's order; they do not change while the process runs. */
-  readonly networks: readonly string[]
+/** What supervisors and scrapers ask. */
+export interface ProbeBackend {
   ready(): Readiness
   /** The metrics page and its content type. */
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>
+}
+
+/** See the top of the file. */
+export interface ApiBackend extends ProbeBackend {
+  /** Names of the configured networks, in the configuration's order; they do not change while the process runs. */
+  readonly networks: readonly string[]
   /**
    * Every Service, sorted by key, then network. Read lazily over several turns of the event loop, so it must survive
    * changes in between; each element is consistent in itself.

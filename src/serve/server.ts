@@ -33,6 +33,7 @@ import { appClaims } from './explain-names.ts'
 import { figuresOf } from './figures.ts'
 import { forwardingOf } from './forwarding.ts'
 import { MemoryKeeper } from './memory.ts'
+import { type Probes, startProbes } from './probes.ts'
 
 /** A server that runs. */
 export interface RunningServer {
@@ -104,6 +105,7 @@ class Assembly {
   /** Files of zones that the cluster itself fills. */
   #refusedZones: readonly ZoneProblem[] = []
   #api: Awaited<ReturnType<typeof buildApi>> | null = null
+  #probes: Probes | null = null
 
   constructor(
     config: Config,
@@ -161,6 +163,7 @@ class Assembly {
         event: 'listening',
         dns: plane.bound,
         http,
+        probes: this.#probes?.bound,
         transport: plane.transport,
         workers: this.#config.dns.workers,
       },
@@ -305,6 +308,8 @@ class Assembly {
     const api = buildApi(backend, this.#hub, { token: http.token, listen: http.listen, logger: this.#log })
     this.#api = api
     this.#undo.push(() => api.close())
+    this.#probes = await startProbes(backend, http.probes, this.#log)
+    this.#undo.push(() => this.#probes?.close())
     return await api.listen({ host: http.listen.address, port: http.listen.port }).catch(error => {
       throw listenError(http.listen, 'TCP', String((error as NodeJS.ErrnoException).code))
     })
@@ -325,7 +330,7 @@ class Assembly {
     const planeStopped = this.#plane?.stop(STOP_DEADLINE)
     // While DNS answers what is in flight, /ready says why no more should come.
     await Promise.race([planeStopped, setTimeout(NOT_READY_TIME, undefined, { ref: false })])
-    await Promise.all([this.#api?.close(), planeStopped])
+    await Promise.all([this.#api?.close(), this.#probes?.close(), planeStopped])
     await this.#zoneFiles?.stop()
     await this.#control.stop()
     this.#allocator.close()

@@ -99,6 +99,14 @@ dns:
     ])
   })
 
+  it('cannot give one port to two listeners', () => {
+    const text = `${NETWORK}http:\n  listen: "[::]:8053"\n  probes: ["[::]:8080", "[::]:8053", "[::]:8080"]\n`
+    expect(faultsOf(text)).toEqual([
+      'http.probes[1] (4): "[::]:8053" is taken by http.listen already',
+      'http.probes[2] (4): "[::]:8080" is taken by http.probes[0] already',
+    ])
+  })
+
   it('has faults on the line of the key', () => {
     expect(faultsOf(`${NETWORK}dns:\n  ttl:\n    5000\n`)[0]).toMatch(/^dns\.ttl \(3\)/)
   })

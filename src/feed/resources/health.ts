@@ -1,10 +1,10 @@
 /** `/health`, `/ready` and `/metrics`: what supervisors and scrapers ask. */
-import type { ApiBackend } from '../backend.ts'
+import type { ProbeBackend } from '../backend.ts'
 import type { Endpoint } from './endpoint.ts'
 import { json, object, ref } from './schemas.ts'
 
 /** See the top of the file. */
-export function healthEndpoints(backend: ApiBackend): Endpoint[] {
+export function healthEndpoints(backend: ProbeBackend): Endpoint[] {
   return [
     {
       method: 'GET',
