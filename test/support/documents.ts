@@ -23,7 +23,7 @@ export interface Command {
 
 /** Paths of all documents, from the checkout. */
 export function listDocuments(): readonly string[] {
-  return globSync(['*.md', 'docs/**/*.md', 'examples/**/*.md'], { cwd: ROOT }).sort()
+  return globSync(['*.md', 'deploy/*.md', 'docs/**/*.md', 'examples/**/*.md'], { cwd: ROOT }).sort()
 }
 
 /** The text of a document. */
