@@ -7,6 +7,7 @@ import { resolveForward } from './config/forward/resolve.ts'
 import type { ForwardConfig } from './config/forward/section.ts'
 import type { Config, NetworkConfig, Surroundings } from './config/model.ts'
 import { type BrokenRule, listenFaults, networkFaults } from './config/networks.ts'
+import { type FileSource, KUBERNETES_DEFAULTS } from './config/source.ts'
 import { poolPrefix } from './config/values.ts'
 import { WaypostError } from './errors.ts'
 
@@ -76,16 +77,19 @@ function networksOf(
   file: string | null,
   surroundings: Surroundings,
 ): readonly FileNetwork[] {
-  const { manifests, serviceCidr } = flags
+  const { serviceCidr } = flags
+  const source = sourceOf(flags, null)
   if (content.networks === null) {
-    if (file !== null && manifests === null) {
-      const reason = 'is missing: name a network with the manifests of its cluster, or start with --manifests'
+    if (file !== null && source === null) {
+      const reason =
+        'is missing: name a network with the source of its cluster, or start with --manifests or --kubeconfig'
       throw new ConfigError(file, [{ path: 'networks', line: null, reason }])
     }
-    return [defaultNetwork(manifests ?? resolve(surroundings.packageFolder, 'examples/kuard'), flags)]
+    const example = { manifests: resolve(surroundings.packageFolder, 'examples/kuard'), kubernetes: null }
+    return [defaultNetwork(source ?? example, flags)]
   }
-  if (content.networks.length > 1 && (manifests !== null || serviceCidr !== null)) {
-    const flag = manifests !== null ? '--manifests' : '--service-cidr'
+  if (content.networks.length > 1 && (source !== null || serviceCidr !== null)) {
+    const flag = source === null ? '--service-cidr' : flags.manifests !== null ? '--manifests' : '--kubeconfig'
     const count = content.networks.length
     throw new WaypostError(
       'WAY_USAGE',
@@ -94,16 +98,25 @@ function networksOf(
   }
   return content.networks.map(network => {
     const { cluster } = network
-    const source = { manifests: manifests ?? cluster.source.manifests }
-    return { ...network, cluster: { ...cluster, serviceCidr: serviceCidr ?? cluster.serviceCidr, source } }
+    const given = sourceOf(flags, cluster.source.kubernetes) ?? cluster.source
+    return { ...network, cluster: { ...cluster, serviceCidr: serviceCidr ?? cluster.serviceCidr, source: given } }
   })
 }
 
-function defaultNetwork(manifests: string, flags: FlagValues): FileNetwork {
+/** The source that the flags name, over what the file says of the same; null when they name none. */
+function sourceOf({ manifests, kubeconfig, context }: FlagValues, file: FileSource['kubernetes']): FileSource | null {
+  if (manifests !== null) return { manifests, kubernetes: null }
+  if (kubeconfig === null && context === null) return null
+  const base = file ?? KUBERNETES_DEFAULTS
+  const kubernetes = { ...base, kubeconfig: kubeconfig ?? base.kubeconfig, context: context ?? base.context }
+  return { manifests: null, kubernetes }
+}
+
+function defaultNetwork(source: FileSource, flags: FlagValues): FileNetwork {
   const pool = poolPrefix.parse(DEFAULT_POOL)
   if (!('value' in pool)) throw new TypeError(pool.reason)
   const serviceCidr = flags.serviceCidr ?? pool.value
-  const cluster = { name: null, domain: 'cluster.local', serviceCidr, source: { manifests } }
+  const cluster = { name: null, domain: 'cluster.local', serviceCidr, source }
   return { name: 'default', prefix: null, sources: [], cluster }
 }
 
@@ -150,7 +163,9 @@ function resolveDefaults(
 }
 
 function nameCluster(network: FileNetwork): NetworkConfig {
-  return { ...network, cluster: { ...network.cluster, name: network.cluster.name ?? network.name } }
+  const { cluster, name } = network
+  const addressGiver = cluster.source.kubernetes === null ? 'pool' : 'api-server'
+  return { ...network, cluster: { ...cluster, name: cluster.name ?? name, addressGiver } }
 }
 
 /** RFC 6750 section 2.1 says which characters a bearer token has. */

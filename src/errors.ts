@@ -44,6 +44,9 @@ export type ErrorCode =
   | 'WAY_API_UNREACHABLE'
   | 'WAY_KUBERNETES_CONFIG'
   | 'WAY_KUBERNETES_UNREACHABLE'
+  | 'WAY_KUBERNETES_REFUSED'
+  | 'WAY_KUBERNETES_OBJECT'
+  | 'WAY_ADDRESS_PENDING'
   | 'WAY_NODE_VERSION'
   | 'WAY_INTERNAL'
 
@@ -85,6 +88,9 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   },
   WAY_KUBERNETES_CONFIG: { status: 503, meaning: 'The credentials of a Kubernetes cluster cannot be read.' },
   WAY_KUBERNETES_UNREACHABLE: { status: 503, meaning: 'A Kubernetes API server does not answer.' },
+  WAY_KUBERNETES_REFUSED: { status: 503, meaning: 'A Kubernetes API server refuses a request.' },
+  WAY_KUBERNETES_OBJECT: { status: 400, meaning: 'One object of a Kubernetes cluster is invalid and is left out.' },
+  WAY_ADDRESS_PENDING: { status: 503, meaning: 'The API server has not given the Service an address yet.' },
   WAY_NODE_VERSION: { status: 503, meaning: 'Node.js is too old.' },
   WAY_INTERNAL: { status: 500, meaning: 'A defect of Waypost itself.' },
 }

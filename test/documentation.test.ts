@@ -1,7 +1,7 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { checkManifests } from '#src/cli/check-manifests.ts'
+import { checkSource } from '#src/cli/check-source.ts'
 import { checkZones } from '#src/cli/check-zones.ts'
 import { loadConfig } from '#src/config.ts'
 import { listDocuments, outputPattern, readBlocks, readCommands, readDocument } from '#support/documents.ts'
@@ -57,7 +57,7 @@ describe('documents', () => {
     const manifests = folderWith('document.yaml', text, title)
     const surroundings = fakeSurroundings({}, { isFolder: () => true })
     const config = loadConfig({ file: null, flags: { manifests }, surroundings })
-    const reports = await Promise.all(config.networks.map(network => checkManifests(network, surroundings)))
+    const reports = await Promise.all(config.networks.map(network => checkSource(network, surroundings)))
     expect(reports.flatMap(report => report.findings)).toEqual([])
   })
 

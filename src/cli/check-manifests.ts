@@ -8,8 +8,11 @@ import { formatAddress } from '../ip/address.ts'
 import type { Finding, Report } from './finding.ts'
 
 /** Reads every manifest of the network as the server would, and what no address could be given to. */
-export async function checkManifests(network: NetworkConfig, surroundings: Surroundings): Promise<Report> {
-  const directory = network.cluster.source.manifests
+export async function checkManifests(
+  network: NetworkConfig,
+  directory: string,
+  surroundings: Surroundings,
+): Promise<Report> {
   if (!surroundings.isFolder(directory)) {
     const message = 'there is no such folder of manifests'
     const finding: Finding = { file: directory, line: null, message, code: 'WAY_MANIFEST_PARSE' }
@@ -41,13 +44,13 @@ async function readOnce(directory: string): Promise<{ objects: ClusterObject[]; 
 }
 
 function findingOf({ file, line, field, message, code }: SourceProblem): Finding {
-  return { file, line, message: field === null ? message : `${field}: ${message}`, code }
+  return { file: file ?? '', line, message: field === null ? message : `${field}: ${message}`, code }
 }
 
 /** Services that want an address of a family for which there is no pool. */
 function familyFindings(services: readonly Service[]): Finding[] {
   return services.flatMap(service => {
-    const need = addressNeed(service)
+    const need = addressNeed(service, 'pool')
     return need.kind === 'unavailable' ? [at(service, need.message, 'WAY_POOL_FAMILY')] : []
   })
 }

@@ -17,6 +17,8 @@ export function addCheck(program: Command, io: Io, finish: (status: number) => v
     )
     .option('--config <file>', 'configuration file (YAML)')
     .option('--manifests <dir>', 'folder of Kubernetes manifests')
+    .option('--kubeconfig <file>', 'kubeconfig of a cluster to follow')
+    .option('--context <name>', 'context of the kubeconfig')
     .option('--service-cidr <prefix>', 'IPv6 pool of Service addresses, /64 to /124')
     .option('--zones <dir>', 'folder of master files, *.zone')
     .action(async ({ config: file, ...flags }: CheckOptions) => {
@@ -31,17 +33,14 @@ export function addCheck(program: Command, io: Io, finish: (status: number) => v
 async function checkAll(file: string | null, flags: Flags, io: Io): Promise<readonly Report[]> {
   const { surroundings } = io
   // Loaded here and not above: the other commands need none of the readers.
-  const [{ checkZones }, { checkManifests }] = await Promise.all([
-    import('./check-zones.ts'),
-    import('./check-manifests.ts'),
-  ])
+  const [{ checkZones }, { checkSource }] = await Promise.all([import('./check-zones.ts'), import('./check-source.ts')])
   try {
     const config = loadConfig({ file, flags, surroundings })
     const names = config.networks.map(network => network.name).join(', ')
     const reports: Report[] = [{ found: `configuration: ${file ?? 'flags alone'}, networks: ${names}`, findings: [] }]
     const domains = config.networks.map(network => network.cluster.domain)
     if (config.dns.zones !== null) reports.push(await checkZones(config.dns.zones, domains, surroundings))
-    for (const network of config.networks) reports.push(await checkManifests(network, surroundings))
+    for (const network of config.networks) reports.push(await checkSource(network, surroundings))
     return reports
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error

@@ -19,6 +19,8 @@ export function addServe(program: Command, io: Io, finish: (status: number) => v
     )
     .option('--config <file>', 'configuration file (YAML)')
     .option('--manifests <dir>', 'folder of Kubernetes manifests, watched')
+    .option('--kubeconfig <file>', 'kubeconfig of a cluster to follow in place of manifests')
+    .option('--context <name>', 'context of the kubeconfig')
     .option('--service-cidr <prefix>', 'IPv6 pool of Service addresses, /64 to /124')
     .option('--rest <duration>', 'how long a released address rests, for example 10m')
     .option('--zones <dir>', 'folder of master files, *.zone')

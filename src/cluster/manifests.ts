@@ -16,7 +16,7 @@ import { ChangeWatch, type Settled } from './manifests/change-watch.ts'
 import type { FileContent } from './manifests/file-reader.ts'
 import { FileSet } from './manifests/file-set.ts'
 import { identityOf, readTree, reasonOf } from './manifests/tree.ts'
-import type { Source, SourceProblem, SourceSink } from './source.ts'
+import type { Source, SourceProblem, SourceResource, SourceSink } from './source.ts'
 
 /** The part of a pino logger that the source uses. */
 export interface SourceLog {
@@ -62,6 +62,7 @@ export class ManifestSource implements Source {
   #lastSeen = 0
   #timer: NodeJS.Timeout | null = null
   #nextFullLook = 0
+  #startedAt = 0
 
   constructor(options: ManifestSourceOptions) {
     this.#directory = normalize(options.directory).replace(/(.)\/$/, '$1')
@@ -86,6 +87,7 @@ export class ManifestSource implements Source {
    */
   async start(sink: SourceSink): Promise<void> {
     this.#sink = sink
+    this.#startedAt = this.#clock()
     if (statSync(this.#directory, { throwIfNoEntry: false })?.isDirectory() === false) {
       throw new WaypostError('WAY_USAGE', `Cannot read manifests from "${this.#directory}": it is not a directory`)
     }
@@ -104,6 +106,14 @@ export class ManifestSource implements Source {
 
   lastSeen(): number {
     return this.#lastSeen
+  }
+
+  staleSince(): number | null {
+    return this.#lost === null ? null : this.#lastSeen || this.#startedAt
+  }
+
+  resources(): readonly SourceResource[] {
+    return []
   }
 
   /** What changed between the first reading and the first event is found by a second look. */
@@ -229,6 +239,6 @@ export class ManifestSource implements Source {
 }
 
 function compareProblems(a: SourceProblem, b: SourceProblem): number {
-  if (a.file !== b.file) return a.file < b.file ? -1 : 1
+  if (a.file !== b.file) return (a.file ?? '') < (b.file ?? '') ? -1 : 1
   return (a.line ?? 0) - (b.line ?? 0)
 }

@@ -158,4 +158,6 @@ export interface ObjectChange {
   /** `namespace/name`, or the name alone for a Namespace. */
   readonly key: ObjectKey
   readonly object: ClusterObject | null
+  /** Milliseconds since the epoch of what caused the change, when that is known and was after our start. */
+  readonly triggeredAt?: number
 }

@@ -1,11 +1,13 @@
 /** Where the observed state of one cluster comes from. Level-triggered: a source reports what is, not what happened. */
+import type { ErrorCode } from '../errors.ts'
 import type { ObjectChange } from './objects.ts'
 
 /** Something wrong with the input that a person must mend; the source goes on with what it has. */
 export interface SourceProblem {
-  /** Stable code (`WAY_MANIFEST_…`). */
-  readonly code: 'WAY_MANIFEST_PARSE' | 'WAY_MANIFEST_OBJECT' | 'WAY_MANIFEST_DUPLICATE'
-  readonly file: string
+  /** Stable code. */
+  readonly code: ErrorCode & `WAY_${'MANIFEST' | 'KUBERNETES'}_${string}`
+  /** null: it did not come from a file. */
+  readonly file: string | null
   readonly line: number | null
   /** Path of the field, `spec.ports[0].port`, or null when the whole text is meant. */
   readonly field: string | null
@@ -30,4 +32,21 @@ export interface Source {
   stop(): Promise<void>
   /** Milliseconds since the epoch of the last proof that the source is alive; 0 when it never was. */
   lastSeen(): number
+  /** Milliseconds since the epoch since when what is held may be out of date; null: it is what is. */
+  staleSince(): number | null
+  /** What is followed, one by one; nothing when the source is one thing. */
+  resources(): readonly SourceResource[]
+}
+
+/** One followed resource of a cluster, for the metrics. */
+export interface SourceResource {
+  /** `services` */
+  readonly name: string
+  /** Milliseconds since the epoch of the last event or bookmark; 0: there was none; null: the cluster has no such resource. */
+  readonly lastSeen: number | null
+  /** Complete states taken after the first one. */
+  readonly relists: number
+  /** Ends of watches and lists that were not planned, by reason. */
+  readonly errors: ReadonlyMap<string, number>
+  readonly objects: number
 }

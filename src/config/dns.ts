@@ -44,6 +44,7 @@ export const VALUES: {
   readonly pods: Scalar<PodRecords>
   readonly level: Scalar<LogLevel>
   readonly proxyName: Scalar<string>
+  readonly context: Scalar<string>
 } = {
   rest: duration(0, 365 * DAY),
   workers: either(choice(['auto']), integer(1, 128)),
@@ -51,6 +52,7 @@ export const VALUES: {
   pods: choice(['disabled', 'insecure', 'verified']),
   level: choice(['trace', 'debug', 'info', 'warn', 'error', 'silent']),
   proxyName: text('text', 1, 63),
+  context: text('text', 1, 253),
 }
 
 /** The schema of `dns`; `location` reads a path. */

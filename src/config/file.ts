@@ -2,6 +2,7 @@
 import type { Prefix } from '../ip/prefix.ts'
 import { dnsSchema, type FileDns, type LogLevel, VALUES } from './dns.ts'
 import { list, object, optional, type Row, required, type Schema, section, value } from './schema.ts'
+import { type FileSource, sourceSchema } from './source.ts'
 import {
   domain,
   duration,
@@ -28,7 +29,7 @@ export interface FileNetwork {
     readonly name: string | null
     readonly domain: string
     readonly serviceCidr: Prefix
-    readonly source: { readonly manifests: string }
+    readonly source: FileSource
   }
 }
 
@@ -157,13 +158,7 @@ function networkSchema(location: Scalar<string>): Schema<FileNetwork> {
           `\`${DEFAULT_POOL}\``,
           'The pool of Service addresses, inside the prefix of the network.',
         ),
-        source: required(
-          object<FileNetwork['cluster']['source']>(
-            { manifests: required(value(location), 'Folder of manifests, watched.') },
-            { kubernetes: 'is not available in this version; use { manifests: FOLDER }' },
-          ),
-          '',
-        ),
+        source: required(sourceSchema(location), ''),
       }),
       '',
     ),

@@ -8,6 +8,8 @@ import { type ListenAddress, listenAddress, path, poolPrefix, type Scalar } from
 /** What was written on the command line; a flag that was not is absent. */
 export interface Flags {
   readonly manifests?: string
+  readonly kubeconfig?: string
+  readonly context?: string
   readonly serviceCidr?: string
   readonly rest?: string
   readonly zones?: string
@@ -24,6 +26,8 @@ export interface Flags {
 /** The values of the flags; null where a flag is absent. Paths are complete. */
 export interface FlagValues {
   readonly manifests: string | null
+  readonly kubeconfig: string | null
+  readonly context: string | null
   readonly serviceCidr: Prefix | null
   readonly rest: number | null
   readonly zones: string | null
@@ -58,6 +62,8 @@ export function readFlags(flags: Flags, resolve: (path: string) => string): Flag
   const listen = flags.dns?.map(text => read('dns', listenAddress, text))
   const values: FlagValues = {
     manifests: location('manifests', flags.manifests),
+    kubeconfig: location('kubeconfig', flags.kubeconfig),
+    context: read('context', VALUES.context, flags.context),
     serviceCidr: read('service-cidr', poolPrefix, flags.serviceCidr),
     rest: read('rest', VALUES.rest, flags.rest),
     zones: location('zones', flags.zones),
@@ -68,6 +74,9 @@ export function readFlags(flags: Flags, resolve: (path: string) => string): Flag
     transport: read('transport', VALUES.transport, flags.transport),
     proxyName: read('proxy-name', VALUES.proxyName, flags.proxyName),
     logLevel: read('log-level', VALUES.level, flags.logLevel),
+  }
+  if (values.manifests !== null && (values.kubeconfig !== null || values.context !== null)) {
+    faults.push('--manifests and --kubeconfig name two sources, and a cluster has one')
   }
   if (faults.length > 0) throw new WaypostError('WAY_USAGE', `Cannot use the flags: ${faults.join('; ')}`)
   return values

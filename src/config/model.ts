@@ -2,6 +2,7 @@
 import type { Prefix } from '../ip/prefix.ts'
 import type { LogLevel, PodRecords, Transport } from './dns.ts'
 import type { ForwardConfig } from './forward/section.ts'
+import type { FileSource } from './source.ts'
 import type { ListenAddress } from './values.ts'
 
 /** One network: who sees it, and the cluster whose Services it holds. Its number (view) is its index in the list. */
@@ -17,8 +18,10 @@ export interface NetworkConfig {
     readonly domain: string
     /** IPv6, /64 to /124, inside `prefix` when that is IPv6. */
     readonly serviceCidr: Prefix
-    /** `manifests` is an absolute path; the folder need not exist. */
-    readonly source: { readonly manifests: string }
+    /** Exactly one is there. `manifests` is an absolute path; the folder need not exist. */
+    readonly source: FileSource
+    /** An API server gives the addresses of its Services itself. */
+    readonly addressGiver: 'pool' | 'api-server'
   }
 }
 

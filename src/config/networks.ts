@@ -77,7 +77,13 @@ function sourceFaults(networks: readonly FileNetwork[]): BrokenRule[] {
 
 function clusterFaults({ prefix, cluster }: FileNetwork, i: number): BrokenRule[] {
   const faults: BrokenRule[] = []
-  const { serviceCidr, domain } = cluster
+  const { serviceCidr, domain, source } = cluster
+  const sources = [source.manifests, source.kubernetes].filter(given => given !== null).length
+  if (sources !== 1) {
+    const reason =
+      sources === 0 ? 'names no source: it needs manifests or kubernetes' : 'names two sources: a cluster has one'
+    faults.push({ path: `networks[${i}].cluster.source`, reason })
+  }
   if (prefix?.family === 'IPv6' && !containsPrefix(prefix, serviceCidr)) {
     const reason = `"${formatPrefix(serviceCidr)}" must lie inside the network's prefix ${formatPrefix(prefix)}`
     faults.push({ path: `networks[${i}].cluster.serviceCidr`, reason })

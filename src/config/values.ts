@@ -214,3 +214,20 @@ export const path: Scalar<string> = {
   parse: value =>
     typeof value === 'string' && value !== '' && !value.includes('\0') ? { value } : { reason: 'must be a path' },
 }
+
+const KEY = '(?:[a-z0-9.-]+/)?[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?'
+const VALUE = '(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?)?'
+const REQUIREMENT = new RegExp(
+  `^\\s*(?:!?${KEY}|${KEY}\\s*(?:=|==|!=)\\s*${VALUE}|${KEY}\\s+(?:in|notin)\\s+\\(\\s*${VALUE}(?:\\s*,\\s*${VALUE})*\\s*\\))\\s*$`,
+)
+
+/** A Kubernetes label selector, as `kubectl get --selector` has it. */
+export const labelSelector: Scalar<string> = {
+  allowed: 'label selector',
+  parse: value =>
+    typeof value === 'string' &&
+    value.length <= 1024 &&
+    value.split(/,(?![^(]*\))/).every(part => REQUIREMENT.test(part))
+      ? { value }
+      : { reason: 'must be a label selector such as tier=front,!internal or tier in (front,back)' },
+}

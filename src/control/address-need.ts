@@ -8,19 +8,30 @@ export type AddressNeed =
   | { readonly kind: 'none' }
   /** The addresses that the manifest names, and one of the pool when `place` is set. */
   | { readonly kind: 'claim'; readonly explicit: readonly Address[]; readonly place: boolean }
-  /** The Service asks for a family for which there is no pool; `message` is a whole sentence. */
-  | { readonly kind: 'unavailable'; readonly message: string }
+  /** There is none to be had; `message` is a whole sentence. */
+  | { readonly kind: 'unavailable'; readonly code: 'WAY_POOL_FAMILY' | 'WAY_ADDRESS_PENDING'; readonly message: string }
 
-/** See {@link AddressNeed}. Pools are IPv6; IPv4 addresses are taken only from the manifest itself. */
-export function addressNeed(service: Service): AddressNeed {
+/**
+ * Who gives a Service its address: our pool, or an API server, whose word counts and beside which none is placed: names
+ * must not show an address that the cluster does not have.
+ */
+export type AddressGiver = 'pool' | 'api-server'
+
+/** See {@link AddressNeed}. Pools are IPv6; IPv4 addresses are taken only from the Service itself. */
+export function addressNeed(service: Service, giver: AddressGiver): AddressNeed {
   if (service.type === 'ExternalName' || service.headless) return { kind: 'none' }
   const explicit = service.clusterIPs
+  if (giver === 'api-server') {
+    if (explicit.length > 0) return { kind: 'claim', explicit, place: false }
+    const message = `Service "${service.key}" has no address yet: the API server has not given it one`
+    return { kind: 'unavailable', code: 'WAY_ADDRESS_PENDING', message }
+  }
   const wanted = familiesOf(service)
   const missing = wanted.filter(family => !explicit.some(address => familyOf(address) === family))
   const isIPv6 = wanted.includes('IPv6')
   if (isIPv6 && missing.includes('IPv4') && isRequired(service, 'IPv4')) {
     const message = `Cannot give Service "${service.key}" an IPv4 address: there is no IPv4 pool, so the manifest must name one in spec.clusterIPs`
-    return { kind: 'unavailable', message }
+    return { kind: 'unavailable', code: 'WAY_POOL_FAMILY', message }
   }
   return { kind: 'claim', explicit, place: missing.includes('IPv6') }
 }

@@ -3,7 +3,7 @@
  * state goes on; when the source has given its first complete state, what it did not name is gone.
  */
 import type { ObjectChange, ObjectKind } from '../cluster/objects.ts'
-import type { Source, SourceProblem, SourceSink } from '../cluster/source.ts'
+import type { Source, SourceProblem, SourceResource, SourceSink } from '../cluster/source.ts'
 import type { LastState } from './last-state.ts'
 import type { Log } from './log.ts'
 import type { Network } from './network.ts'
@@ -59,6 +59,16 @@ export class ClusterFeed implements SourceSink {
   /** Milliseconds since the epoch of the source's last sign of life; 0 when there was none. */
   lastSeen(): number {
     return this.#options.source.lastSeen()
+  }
+
+  /** Since when what is held may be out of date (milliseconds since the epoch); null: it is what is. */
+  staleSince(): number | null {
+    return this.#options.source.staleSince()
+  }
+
+  /** What the source follows, one by one. */
+  resources(): readonly SourceResource[] {
+    return this.#options.source.resources()
   }
 
   /** Publishes the state on disk, if there is one. */
@@ -149,7 +159,7 @@ export class ClusterFeed implements SourceSink {
   }
 }
 
-function brokenFiles(problems: readonly SourceProblem[]): Set<string> {
+function brokenFiles(problems: readonly SourceProblem[]): Set<string | null> {
   return new Set(problems.filter(problem => problem.code === 'WAY_MANIFEST_PARSE').map(problem => problem.file))
 }
 

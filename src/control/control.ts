@@ -10,6 +10,7 @@ import type { Prefix } from '../ip/prefix.ts'
 import { namingContext, type PodMode } from '../naming/context.ts'
 import type { Allocator } from '../pool/allocator.ts'
 import type { Zone } from '../zone/zone.ts'
+import type { AddressGiver } from './address-need.ts'
 import { ClusterFeed } from './cluster-feed.ts'
 import { LastState } from './last-state.ts'
 import type { Log } from './log.ts'
@@ -21,7 +22,12 @@ export interface NetworkSettings {
   readonly name: string
   /** null: every source sees it. */
   readonly prefix: Prefix | null
-  readonly cluster: { readonly name: string; readonly domain: string; readonly serviceCidr: Prefix }
+  readonly cluster: {
+    readonly name: string
+    readonly domain: string
+    readonly serviceCidr: Prefix
+    readonly addressGiver: AddressGiver
+  }
 }
 
 /** One network with all its parts. */
@@ -56,6 +62,8 @@ export interface ControlOptions {
   onPublish(changes: readonly RouteChange[]): void
   /** Seconds that one reconcile step took. */
   onReconciled(seconds: number): void
+  /** Seconds from what triggered a change of a headless Service's endpoints to the publish of its names. */
+  onProgrammed(seconds: number): void
   /** Something about readiness may have changed. */
   onState(): void
   onError(error: unknown): void
@@ -145,6 +153,7 @@ export class Control {
       allocator,
       names,
       proxyName,
+      addressGiver: cluster.addressGiver,
       log,
       now: () => performance.now(),
       clock: Date.now,
@@ -154,6 +163,7 @@ export class Control {
         this.#options.onReconciled(seconds)
         this.#retryFreed()
       },
+      onProgrammed: this.#options.onProgrammed,
       onError: this.#options.onError,
     })
     const objects = (): ReturnType<typeof network.store.objects> => network.store.objects()

@@ -11,7 +11,7 @@ import type { Allocator } from '../pool/allocator.ts'
 import type { ClaimRequest, ClaimResult, OwnerRef } from '../pool/claims.ts'
 import { compileRoutes, compileSyncVersion } from '../route/compile.ts'
 import type { Route } from '../route/route.ts'
-import { addressNeed, orderAddresses } from './address-need.ts'
+import { type AddressGiver, addressNeed, orderAddresses } from './address-need.ts'
 import type { Log } from './log.ts'
 import type { NetworkNames } from './network-names.ts'
 import { WorkQueue } from './work-queue.ts'
@@ -45,6 +45,7 @@ export interface NetworkOptions {
   readonly allocator: Allocator
   readonly names: NetworkNames
   readonly proxyName: string | null
+  readonly addressGiver: AddressGiver
   readonly log: Log
   /** Milliseconds of a monotonic clock. */
   now(): number
@@ -56,6 +57,8 @@ export interface NetworkOptions {
   onWaiting(retryAt: number | null): void
   /** Seconds that a reconcile step took; called after each. */
   onReconciled(seconds: number): void
+  /** Seconds from what triggered a change of a headless Service's endpoints to the publish of its names. */
+  onProgrammed(seconds: number): void
   onError(error: unknown): void
 }
 
@@ -74,6 +77,10 @@ export class Network {
   readonly #published = new Map<ObjectKey, PublishedService>()
   readonly #waiting = new Set<ObjectKey>()
   readonly #warnedOutside = new Set<string>()
+  /** Headless Services that wait to be published, with the earliest trigger (milliseconds since the epoch). */
+  readonly #triggers = new Map<ObjectKey, number>()
+  /** Triggers of what the next commit publishes. */
+  #programmed: number[] = []
   #nextOwner = FIRST_OWNER
   #changes: RouteChange[] = []
 
@@ -101,6 +108,9 @@ export class Network {
   /** Takes observed changes. They are visible in the store at once and published soon. */
   apply(changes: readonly ObjectChange[]): void {
     const touched = this.store.apply(changes)
+    for (const change of changes) {
+      if (change.triggeredAt !== undefined) this.#noteTrigger(change, change.triggeredAt, touched.services)
+    }
     this.#queue.add(workKeys('service', touched.services))
     this.#queue.add(workKeys('namespace', touched.namespaces))
     if (this.#options.names.publishesPods) this.#queue.add(workKeys('pod', touched.pods))
@@ -144,6 +154,13 @@ export class Network {
     names.endRepublish()
   }
 
+  /** Names of other Services do not change with their endpoints; CoreDNS measures the same ones. */
+  #noteTrigger({ object }: ObjectChange, triggeredAt: number, touched: ReadonlySet<ObjectKey>): void {
+    const key = object?.kind === 'EndpointSlice' ? object.service : null
+    if (key === null || !touched.has(key) || this.store.service(key)?.headless !== true) return
+    this.#triggers.set(key, Math.min(triggeredAt, this.#triggers.get(key) ?? triggeredAt))
+  }
+
   async #reconcile(keys: ReadonlySet<WorkKey>): Promise<void> {
     const started = this.#options.now()
     const services: ObjectKey[] = []
@@ -184,6 +201,10 @@ export class Network {
     const changes = this.#changes
     this.#changes = []
     if (changes.length > 0) this.#options.onPublish(changes)
+    if (this.#programmed.length === 0) return
+    const now = this.#options.clock()
+    for (const triggeredAt of this.#programmed) this.#options.onProgrammed(Math.max(now - triggeredAt, 0) / 1000)
+    this.#programmed = []
   }
 
   /** Releases and claims for all Services of a batch in one durable step each. */
@@ -195,7 +216,7 @@ export class Network {
     for (const key of keys) {
       const service = this.store.service(key)
       const owner: OwnerRef = { kind: 'Service', name: key }
-      const need = service === null ? { kind: 'none' as const } : addressNeed(service)
+      const need = service === null ? { kind: 'none' as const } : addressNeed(service, this.#options.addressGiver)
       if (need.kind === 'claim' && service !== null) {
         requests.push({
           network: this.name,
@@ -210,7 +231,7 @@ export class Network {
       const isKnown = this.#waiting.has(key) || allocator.addressesOf(this.name, owner).length > 0
       if (isKnown) releases.push({ network: this.name, owner })
       if (need.kind === 'unavailable') {
-        results.set(key, { ok: false, code: 'WAY_POOL_FAMILY', message: need.message, retryAt: null })
+        results.set(key, { ok: false, code: need.code, message: need.message, retryAt: null })
       }
     }
     if (releases.length > 0) this.#release(releases)
@@ -238,6 +259,8 @@ export class Network {
   }
 
   #publishService(key: ObjectKey, result: ClaimResult | null): void {
+    const triggeredAt = this.#triggers.get(key)
+    if (triggeredAt !== undefined && this.#triggers.delete(key)) this.#programmed.push(triggeredAt)
     const before = this.#published.get(key) ?? null
     const service = this.store.service(key)
     if (service === null) {

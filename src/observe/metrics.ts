@@ -2,7 +2,7 @@
  * Every metric by name. Prometheus style: prefix `waypost_`, base units in the name, counters end in `_total`. The
  * list is the documentation too: docs/metrics.md is held equal to it by a test.
  */
-import type { Distribution, Labelled, MetricSources } from './sources.ts'
+import type { Distribution, Labelled, MetricSources, ResourceFigures } from './sources.ts'
 
 /** One metric: what it is called and how it is read from the sources. */
 export type MetricDefinition =
@@ -121,6 +121,23 @@ export const METRICS: readonly MetricDefinition[] = [
 
   perNetwork('source_synced', '1 when the source has given a complete state in this run.', n => (n.synced ? 1 : 0)),
   perNetwork('source_age_seconds', 'Time since the source was last proven alive.', n => n.sourceAge),
+  perNetwork(
+    'source_stale_seconds',
+    'Time since what is served may be out of date, because the source is away; 0: it is what is.',
+    n => n.sourceStale,
+  ),
+  perResource('gauge', 'source_event_age_seconds', 'Time since the last event or bookmark of a resource.', [], r =>
+    r.eventAge === null ? [] : [{ labels: [], value: r.eventAge }],
+  ),
+  perResource('gauge', 'source_objects', 'Objects of a resource that are known.', [], r => one(r.objects)),
+  perResource('counter', 'source_relists_total', 'Complete states taken after the first one.', [], r => one(r.relists)),
+  perResource(
+    'counter',
+    'source_watch_errors_total',
+    'Ends of watches and lists that were not planned.',
+    ['reason'],
+    r => r.errors,
+  ),
   gauge('source_problems', 'Faults of the input that a person must mend.', ['network', 'code'], s =>
     s.networks().flatMap(n => n.problems.map(p => ({ labels: [n.network, ...p.labels], value: p.value }))),
   ),
@@ -154,6 +171,23 @@ export const RECONCILE_BUCKETS: readonly number[] = [0.0001, 0.0003, 0.001, 0.00
 export const RECONCILE_DURATION: { readonly name: string; readonly help: string } = {
   name: 'waypost_reconcile_duration_seconds',
   help: 'Time from taking keys off the queue to the publish of their last one.',
+}
+
+/** Buckets of {@link PROGRAMMING_DURATION} in seconds: 20 from 1 ms, doubled each time, as CoreDNS has them. */
+export const PROGRAMMING_BUCKETS: readonly number[] = Array.from({ length: 20 }, (_, i) => 0.001 * 2 ** i)
+
+/**
+ * Observed while it happens, under CoreDNS's own name, so that dashboards go on working. Like CoreDNS it counts headless
+ * Services alone, the only ones whose records change with their endpoints.
+ */
+export const PROGRAMMING_DURATION: {
+  readonly name: string
+  readonly help: string
+  readonly labels: readonly string[]
+} = {
+  name: 'coredns_kubernetes_dns_programming_duration_seconds',
+  help: 'Time from the change of a Pod or Service to the answer that shows it (annotation endpoints.kubernetes.io/last-change-trigger-time).',
+  labels: ['service_kind'],
 }
 
 /** Always 1; its labels say what runs. */
@@ -194,6 +228,25 @@ function total(
 ): readonly Labelled[] {
   const figures = sources.forwarding()
   return figures === null ? [] : one(figures.totals[name])
+}
+
+/** A metric of each resource that a network's source follows. */
+function perResource(
+  type: 'counter' | 'gauge',
+  name: string,
+  help: string,
+  labels: readonly string[],
+  read: (resource: ResourceFigures) => readonly Labelled[],
+): MetricDefinition {
+  const all: Read = sources =>
+    sources
+      .networks()
+      .flatMap(({ network, resources }) =>
+        resources.flatMap(resource =>
+          read(resource).map(sample => ({ ...sample, labels: [network, resource.resource, ...sample.labels] })),
+        ),
+      )
+  return { type, name: `waypost_${name}`, help, labels: ['network', 'resource', ...labels], read: all }
 }
 
 function one(value: number): readonly Labelled[] {

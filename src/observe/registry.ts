@@ -1,6 +1,14 @@
 /** The metrics page: prom-client formats it, the sources fill it at each scrape. */
 import { collectDefaultMetrics, Gauge, Histogram, type Metric, Registry } from 'prom-client'
-import { BUILD_INFO, METRICS, type MetricDefinition, RECONCILE_BUCKETS, RECONCILE_DURATION } from './metrics.ts'
+import {
+  BUILD_INFO,
+  METRICS,
+  type MetricDefinition,
+  PROGRAMMING_BUCKETS,
+  PROGRAMMING_DURATION,
+  RECONCILE_BUCKETS,
+  RECONCILE_DURATION,
+} from './metrics.ts'
 import type { Distribution, Labelled, MetricSources } from './sources.ts'
 
 /** One line of the page, in prom-client's form. */
@@ -16,6 +24,8 @@ export interface Metrics {
   page(): Promise<{ readonly contentType: string; readonly text: string }>
   /** Notes how long one reconcile step took, in seconds. */
   observeReconcile(seconds: number): void
+  /** Notes how long a change of a headless Service's endpoints took to be published, in seconds. */
+  observeProgrammed(seconds: number): void
 }
 
 /** Makes the registry. `sources` is read at every scrape, once a part. */
@@ -25,6 +35,12 @@ export function createMetrics(sources: MetricSources, build: { version: string; 
   const info = new Gauge({ ...BUILD_INFO, labelNames: [...BUILD_INFO.labels], registers: [registry] })
   info.set({ ...build }, 1)
   const reconcile = new Histogram({ ...RECONCILE_DURATION, buckets: [...RECONCILE_BUCKETS], registers: [registry] })
+  const programmed = new Histogram({
+    ...PROGRAMMING_DURATION,
+    labelNames: [...PROGRAMMING_DURATION.labels],
+    buckets: [...PROGRAMMING_BUCKETS],
+    registers: [registry],
+  })
   const scrape = oncePerScrape(sources)
   for (const definition of METRICS) registry.registerMetric(collected(definition, scrape.sources))
   return {
@@ -33,6 +49,7 @@ export function createMetrics(sources: MetricSources, build: { version: string; 
       return { contentType: registry.contentType, text: await registry.metrics() }
     },
     observeReconcile: seconds => reconcile.observe(seconds),
+    observeProgrammed: seconds => programmed.observe({ service_kind: 'headless_with_selector' }, seconds),
   }
 }
 

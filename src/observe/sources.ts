@@ -103,12 +103,27 @@ export interface PoolFigures {
   readonly refusals: number
 }
 
+/** One resource that a source follows. */
+export interface ResourceFigures {
+  /** `services` */
+  readonly resource: string
+  /** Seconds since the last event or bookmark; null: there was none, or the cluster has no such resource. */
+  readonly eventAge: number | null
+  readonly relists: number
+  /** reason */
+  readonly errors: readonly Labelled[]
+  readonly objects: number
+}
+
 /** One network's source and the work it causes. */
 export interface NetworkFigures {
   readonly network: string
   readonly synced: boolean
   /** Seconds since the source was last proven alive; null: never. */
   readonly sourceAge: number | null
+  /** Seconds since when what is held may be out of date; 0: it is what is. */
+  readonly sourceStale: number
+  readonly resources: readonly ResourceFigures[]
   /** How old the state on disk was, in seconds, while it is served in place of the source's; else null. */
   readonly lastStateAge: number | null
   /** code */

@@ -17,7 +17,7 @@ export function banner(config: Config, bound: BoundAddresses): string {
     lines.push(
       `    ${name}: ${cluster.domain} and flycast, addresses of ${formatPrefix(cluster.serviceCidr)}, for ${who}`,
     )
-    lines.push(`      from ${cluster.source.manifests}`)
+    lines.push(`      from ${cluster.source.manifests ?? 'its Kubernetes API'}`)
   }
   lines.push(`  DNS   ${bound.dns.map(formatListenAddress).join('  ')}`, `  HTTP  ${bound.http}`, '', '  Try')
   const [first] = bound.dns
@@ -30,7 +30,7 @@ export function banner(config: Config, bound: BoundAddresses): string {
 function question({ networks }: Config): string {
   const cluster = networks[0]?.cluster
   const domain = cluster?.domain ?? 'cluster.local'
-  return cluster?.source.manifests.endsWith('/examples/kuard') === true
+  return cluster?.source.manifests?.endsWith('/examples/kuard') === true
     ? `AAAA kuard.default.svc.${domain}`
     : `TXT dns-version.${domain}`
 }

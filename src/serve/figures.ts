@@ -1,9 +1,10 @@
 /** The figures of the metrics page, gathered from the parts at each scrape. */
+import type { SourceResource } from '../cluster/source.ts'
 import type { Control } from '../control/control.ts'
 import type { DataPlane } from '../dns/plane.ts'
 import type { RouteHub } from '../feed/hub.ts'
 import type { IndexWriter } from '../index/writer.ts'
-import type { MetricSources, NetworkFigures, PoolFigures, ZoneFigures } from '../observe/sources.ts'
+import type { MetricSources, NetworkFigures, PoolFigures, ResourceFigures, ZoneFigures } from '../observe/sources.ts'
 import type { Allocator } from '../pool/allocator.ts'
 
 /** The parts that are counted. */
@@ -45,16 +46,25 @@ function poolFigures(allocator: Allocator, network: string): PoolFigures {
 
 function networkFigures({ settings, network, feed }: Control['networks'][number]): NetworkFigures {
   const seen = feed.lastSeen()
+  const stale = feed.staleSince()
   const now = Date.now()
   const problems = Map.groupBy(feed.problemList, problem => problem.code)
   return {
     network: settings.name,
     synced: feed.hasSynced,
     sourceAge: seen === 0 ? null : (now - seen) / 1000,
+    sourceStale: stale === null ? 0 : (now - stale) / 1000,
+    resources: feed.resources().map(resource => resourceFigures(resource, now)),
     lastStateAge: feed.restoredAt === null ? null : (now - feed.restoredAt) / 1000,
     problems: Array.from(problems, ([code, list]) => ({ labels: [code], value: list.length })),
     services: network.published.size,
     waiting: network.waiting,
     queue: network.queueDepth,
   }
+}
+
+function resourceFigures({ name, lastSeen, relists, errors, objects }: SourceResource, now: number): ResourceFigures {
+  const eventAge = lastSeen === null || lastSeen === 0 ? null : (now - lastSeen) / 1000
+  const reasons = Array.from(errors, ([reason, value]) => ({ labels: [reason], value }))
+  return { resource: name, eventAge, relists, errors: reasons, objects }
 }

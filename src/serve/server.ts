@@ -2,7 +2,6 @@
 import { networkInterfaces } from 'node:os'
 import { setTimeout } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { ManifestSource } from '../cluster/manifests.ts'
 import type { Source } from '../cluster/source.ts'
 import type { Config, NetworkConfig } from '../config.ts'
 import { Control, indexSeed, type NamingSettings } from '../control/control.ts'
@@ -34,6 +33,7 @@ import { figuresOf } from './figures.ts'
 import { forwardingOf } from './forwarding.ts'
 import { MemoryKeeper } from './memory.ts'
 import { type Probes, startProbes } from './probes.ts'
+import { Sources } from './sources.ts'
 
 /** A server that runs. */
 export interface RunningServer {
@@ -89,6 +89,7 @@ class Assembly {
   readonly #allocator: Allocator
   readonly #undo: (() => unknown)[]
   readonly #makeSource: (network: string) => Source
+  readonly #sources: Sources
   readonly #health = new Health()
   readonly #words = new SharedArrayBuffer(CONTROL_BYTES)
   readonly #writer: IndexWriter
@@ -115,7 +116,8 @@ class Assembly {
     { makeSource }: ReplaceableParts,
   ) {
     this.#config = config
-    this.#makeSource = makeSource ?? (name => this.#manifestSource(name))
+    this.#sources = new Sources(config, log)
+    this.#makeSource = makeSource ?? (name => this.#sources.make(name))
     this.#log = log
     this.#allocator = allocator
     this.#undo = undo
@@ -147,6 +149,7 @@ class Assembly {
   }
 
   async start(): Promise<RunningServer> {
+    this.#undo.push(() => this.#sources.close())
     this.#undo.push(() => this.#control.stop())
     await this.#zoneFiles?.start()
     if (this.#zoneFiles !== null) this.#undo.push(() => this.#zoneFiles?.stop())
@@ -199,15 +202,10 @@ class Assembly {
         this.#metrics.observeReconcile(seconds)
         if (seconds > BULK_STEP) this.#noteBulk()
       },
+      onProgrammed: seconds => this.#metrics.observeProgrammed(seconds),
       onState: () => this.#noteState(),
       onError: error => this.#log.error({ event: 'internal_error', error: String(error) }, 'A step failed'),
     })
-  }
-
-  #manifestSource(name: string): Source {
-    const network = this.#config.networks.find(candidate => candidate.name === name)
-    if (network === undefined) throw new Error(`Cannot make a source: no network is called "${name}"`)
-    return new ManifestSource({ directory: network.cluster.source.manifests, logger: this.#log })
   }
 
   #makeZoneFiles(directory: string): ZoneFiles {

@@ -40,6 +40,24 @@ const SERVICE = (name: string, address: string) =>
 const ZONE = '@ 5 SOA ns h 1 2 3 4 5\n@ 5 NS ns\nns 5 AAAA ::1\n'
 
 describe('waypost check', () => {
+  it('reads the credentials of a cluster without asking its API server', { timeout: 60_000 }, async () => {
+    const config = {
+      apiVersion: 'v1',
+      kind: 'Config',
+      clusters: [{ name: 'c', cluster: { server: 'https://[fd00::1]:6443' } }],
+      users: [{ name: 'u', user: { token: 't' } }],
+      contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
+      'current-context': 'x',
+    }
+    const files = { kubeconfig: JSON.stringify(config) }
+    const good = await check(files, '--kubeconfig', 'kubeconfig')
+    expect(good.out).toContain('cluster of default: https://[fd00::1]:6443\n')
+    expect(good.status).toBe(0)
+    const bad = await check(files, '--kubeconfig', 'kubeconfig', '--context', 'other')
+    expect(bad.error).toMatch(/no context "other"; the contexts are x \(WAY_KUBERNETES_CONFIG\)\n$/)
+    expect(bad.status).toBe(1)
+  })
+
   it('says what it found and ends with 0 when nothing is wrong', async () => {
     const files = { 'm/a.yaml': SERVICE('a', 'fdaa::1'), 'zones/example.org.zone': ZONE }
     const { status, out, error, folder } = await check(files, '--manifests', 'm', '--zones', 'zones')

@@ -82,7 +82,7 @@ export class Watched implements SourceSink {
   /** `file:line field`, sorted as reported, files below the directory. */
   faults(): string[] {
     return this.problemList.map(({ code, file, line, field }) => {
-      const path = file.replace(`${this.directory}/`, '').replace(this.directory, '.')
+      const path = (file ?? '').replace(`${this.directory}/`, '').replace(this.directory, '.')
       return `${code.replace('WAY_MANIFEST_', '')} ${path}:${line} ${field}`
     })
   }

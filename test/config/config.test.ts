@@ -129,11 +129,42 @@ dns:
     expect(load('data: d', { manifests: 'm' }).networks[0]?.cluster.source.manifests).toBe('/work/m')
   })
 
-  it('cannot name the Kubernetes API as a source yet, and says so', () => {
-    const text = 'networks: [{ name: a, cluster: { source: { kubernetes: { context: x } } } }]'
-    expect(faultsOf(text)).toEqual([
-      'networks[0].cluster.source.kubernetes (1): is not available in this version; use { manifests: FOLDER }',
+  it('names the Kubernetes API as a source, with nothing but defaults or with selectors', () => {
+    const source = (text: string): unknown =>
+      load(`networks: [{ name: a, cluster: { source: ${text} } }]`).networks[0]?.cluster.source.kubernetes
+    const defaults = { kubeconfig: null, context: null, namespaces: null, labelSelector: null }
+    expect(source('{ kubernetes: {} }')).toEqual(defaults)
+    expect(source('{ kubernetes: }')).toEqual(defaults)
+    expect(
+      source(
+        '{ kubernetes: { kubeconfig: ~/.kube/config, context: hello, namespaces: [a, b], labelSelector: "x in (y, z),!w" } }',
+      ),
+    ).toEqual({
+      kubeconfig: '/home/user/.kube/config',
+      context: 'hello',
+      namespaces: ['a', 'b'],
+      labelSelector: 'x in (y, z),!w',
+    })
+  })
+
+  it('needs exactly one source for a cluster, and selectors that a server would take', () => {
+    const faults = (source: string): string[] =>
+      faultsOf(`networks: [{ name: a, cluster: { source: ${source} } }]`).map(fault =>
+        fault.replace('networks[0].cluster.', ''),
+      )
+    expect(faults('{}')).toEqual(['source (1): names no source: it needs manifests or kubernetes'])
+    expect(faults('{ manifests: m, kubernetes: {} }')).toEqual(['source (1): names two sources: a cluster has one'])
+    expect(faults('{ kubernetes: { namespaces: [], labelSelector: "a=b=c", konfig: x } }')).toEqual([
+      'source.kubernetes.konfig (1): is no known key; the keys here are kubeconfig, context, namespaces, labelSelector',
+      'source.kubernetes.namespaces (1): must be a list with at least 1 item',
+      'source.kubernetes.labelSelector (1): "a=b=c" must be a label selector such as tier=front,!internal or tier in (front,back)',
     ])
+  })
+
+  it('says that an API server gives the addresses of its Services', () => {
+    const giver = (source: string): unknown =>
+      load(`networks: [{ name: a, cluster: { source: ${source} } }]`).networks[0]?.cluster.addressGiver
+    expect([giver('{ manifests: m }'), giver('{ kubernetes: {} }')]).toEqual(['pool', 'api-server'])
   })
 
   it('that cannot be read is its own error', () => {
@@ -257,6 +288,23 @@ describe('flags', () => {
       log: { level: 'debug' },
       http: { listen: { port: 0 } },
     })
+  })
+
+  it('name a cluster: its kubeconfig and context, over what the file says of them', () => {
+    const flags = { kubeconfig: 'k', context: 'c' }
+    expect(loadFlags(flags).networks[0]?.cluster.source).toEqual({
+      manifests: null,
+      kubernetes: { kubeconfig: '/work/k', context: 'c', namespaces: null, labelSelector: null },
+    })
+    const text = 'networks: [{ name: a, cluster: { source: { kubernetes: { kubeconfig: f, namespaces: [n] } } } }]'
+    expect(load(text, { context: 'c' }).networks[0]?.cluster.source.kubernetes).toEqual({
+      kubeconfig: '/etc/waypost/f',
+      context: 'c',
+      namespaces: ['n'],
+      labelSelector: null,
+    })
+    expect(load(NETWORK, { kubeconfig: 'k' }).networks[0]?.cluster.source.manifests).toBeNull()
+    expect(errorOf(() => loadFlags({ manifests: 'm', kubeconfig: 'k' })).message).toMatch(/two sources/)
   })
 
   it('that are wrong are all named, as a usage error', () => {

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import type { ClusterObject, ObjectChange } from '#src/cluster/objects.ts'
-import type { Source, SourceSink } from '#src/cluster/source.ts'
+import type { Source, SourceResource, SourceSink } from '#src/cluster/source.ts'
 import { ClusterFeed } from '#src/control/cluster-feed.ts'
 import { LastState } from '#src/control/last-state.ts'
 import { service } from '../naming/builders.ts'
@@ -26,6 +26,14 @@ class FakeSource implements Source {
 
   lastSeen(): number {
     return 7
+  }
+
+  staleSince(): null {
+    return null
+  }
+
+  resources(): readonly SourceResource[] {
+    return []
   }
 }
 

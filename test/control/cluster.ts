@@ -1,8 +1,10 @@
 /** A network with everything around it that it needs: an index, an allocator on disk, a log that is kept. */
+
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ObjectChange } from '#src/cluster/objects.ts'
+import type { AddressGiver } from '#src/control/address-need.ts'
 import type { Log } from '#src/control/log.ts'
 import { Network, type RouteChange } from '#src/control/network.ts'
 import { NetworkNames } from '#src/control/network-names.ts'
@@ -24,6 +26,7 @@ export interface TestNetwork {
   readonly errors: unknown[]
   /** Times at which waiting Services asked to be tried again. */
   readonly retries: (number | null)[]
+  readonly programmed: number[]
   clock: number
   /** Applies changes and waits until they are published. */
   apply(...changes: ObjectChange[]): Promise<void>
@@ -39,7 +42,14 @@ export function prefix(text: string): Prefix {
 }
 
 export function makeNetwork(
-  options: { serviceCidr?: string; network?: string; pods?: PodMode; restMs?: number; directory?: string } = {},
+  options: {
+    addressGiver?: AddressGiver
+    serviceCidr?: string
+    network?: string
+    pods?: PodMode
+    restMs?: number
+    directory?: string
+  } = {},
 ): TestNetwork {
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'waypost-control-'))
   const test = { clock: 1_000_000 }
@@ -74,17 +84,20 @@ export function makeNetwork(
   const routeChanges: RouteChange[] = []
   const errors: unknown[] = []
   const retries: (number | null)[] = []
+  const programmed: number[] = []
   const network = new Network({
     name: 'test',
     allocator,
     names,
     proxyName: null,
+    addressGiver: options.addressGiver ?? 'pool',
     log,
     now: () => performance.now(),
     clock: () => test.clock,
     onPublish: changes => routeChanges.push(...changes),
     onWaiting: time => retries.push(time),
     onReconciled: () => undefined,
+    onProgrammed: seconds => programmed.push(seconds),
     onError: error => errors.push(error),
   })
   return Object.assign(test, {
@@ -96,6 +109,7 @@ export function makeNetwork(
     logged,
     errors,
     retries,
+    programmed,
     apply: async (...changes: ObjectChange[]) => {
       network.apply(changes)
       await network.idle()

@@ -247,3 +247,47 @@ function namesOf(test: TestNetwork): string[] {
 function syncVersions(test: TestNetwork): [string, string | null][] {
   return Array.from(test.network.published, ([key, entry]): [string, string | null] => [key, entry.syncVersion]).sort()
 }
+
+describe('a Network whose addresses an API server gives', () => {
+  it('takes them as they are, and places none beside them', async () => {
+    const test = make({ addressGiver: 'api-server' })
+    const given = [address('fdaa:0:48c8:0:1::7')]
+    await test.apply(put(web({ clusterIPs: given, ipFamilyPolicy: 'PreferDualStack' })))
+    expect(test.recordsAt(WEB)?.filter(record => record.startsWith('A'))).toEqual(['AAAA fdaa:0:48c8:0:1::7'])
+    expect([...test.allocator.claims()]).toHaveLength(1)
+  })
+
+  it('gives a Service neither name nor address before the API server has given it one', async () => {
+    const test = make({ addressGiver: 'api-server' })
+    await test.apply(put(web()), put(endpoints('web', 'fdaa::a')))
+    expect(test.recordsAt(WEB)).toBeNull()
+    expect([...test.allocator.claims()]).toEqual([])
+    expect(test.network.published.get('default/web')?.problem).toMatchObject({ code: 'WAY_ADDRESS_PENDING' })
+    await test.apply(put(web({ clusterIPs: [address('fdaa:0:48c8:0:1::7')] })))
+    expect(test.recordsAt(WEB)?.[0]).toBe('AAAA fdaa:0:48c8:0:1::7')
+    expect(test.network.published.get('default/web')?.problem).toBeNull()
+    await test.apply(put(web()))
+    expect(test.recordsAt(WEB)).toBeNull()
+  })
+})
+
+describe('the time from a trigger to the publish', () => {
+  const triggered = (object: EndpointSlice, triggeredAt: number): ObjectChange => ({ ...put(object), triggeredAt })
+
+  it('is told for a headless Service whose names changed, from the earliest trigger', async () => {
+    const test = make()
+    await test.apply(put(web({ headless: true })))
+    test.clock = 2_000_000
+    const second = { ...endpoints('web', 'fdaa::b'), name: 'web-2', key: 'default/web-2' }
+    await test.apply(triggered(endpoints('web', 'fdaa::a'), 1_999_000), triggered(second, 1_997_500))
+    expect(test.programmed).toEqual([2.5])
+  })
+
+  it('is told for nothing else: no Service with an address, no slice that says the same', async () => {
+    const test = make()
+    await test.apply(put(web({ headless: true })), put(endpoints('web', 'fdaa::a')))
+    await test.apply(put(web({ name: 'vip', key: 'default/vip' })))
+    await test.apply(triggered(endpoints('web', 'fdaa::a'), 1), triggered(endpoints('vip', 'fdaa::a'), 1))
+    expect(test.programmed).toEqual([])
+  })
+})

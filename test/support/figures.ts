@@ -57,6 +57,10 @@ export function fakeFigures(): MetricSources {
       {
         network: 'default',
         synced: true,
+        sourceStale: 3,
+        resources: [
+          { resource: 'services', eventAge: 4, relists: 5, errors: [{ labels: ['gone'], value: 6 }], objects: 7 },
+        ],
         sourceAge: 0.5,
         lastStateAge: null,
         problems: [{ labels: ['WAY_MANIFEST_PARSE'], value: 1 }],

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileRows } from '#src/config/file.ts'
-import { BUILD_INFO, METRICS, RECONCILE_DURATION } from '#src/observe/metrics.ts'
+import { BUILD_INFO, METRICS, PROGRAMMING_DURATION, RECONCILE_DURATION } from '#src/observe/metrics.ts'
 import { ROOT } from './source-tree.ts'
 
 /** A generated table: between `<!-- name -->` and `<!-- /name -->` of a file. */
@@ -33,7 +33,12 @@ function configurationTable(): string {
 }
 
 function metricsTable(): string {
-  const all = [...METRICS, { ...RECONCILE_DURATION, type: 'histogram', labels: [] }, { ...BUILD_INFO, type: 'gauge' }]
+  const all = [
+    ...METRICS,
+    { ...RECONCILE_DURATION, type: 'histogram', labels: [] },
+    { ...PROGRAMMING_DURATION, type: 'histogram' },
+    { ...BUILD_INFO, type: 'gauge' },
+  ]
   const rows = all.map(({ name, type, labels, help }) => {
     const names = labels.map(label => `\`${label}\``).join(', ')
     return `| \`${name}\` | ${type} | ${names} | ${help} |`

@@ -7,7 +7,7 @@ import {
   SERVING,
   type Service,
 } from '../../../src/cluster/objects.ts'
-import type { Source, SourceSink } from '../../../src/cluster/source.ts'
+import type { Source, SourceResource, SourceSink } from '../../../src/cluster/source.ts'
 import { ADDRESS_BYTES, type Address, parseAddress } from '../../../src/ip/address.ts'
 
 /** How large the cluster is. */
@@ -62,6 +62,14 @@ export class SyntheticSource implements Source {
 
   lastSeen(): number {
     return Date.now()
+  }
+
+  staleSince(): null {
+    return null
+  }
+
+  resources(): readonly SourceResource[] {
+    return []
   }
 
   /** One endpoint of one Service, in turn, gets another address. */

@@ -12,6 +12,8 @@ export interface KubernetesClientOptions {
   readonly context: string | null
   /** Sent as User-Agent. */
   readonly userAgent: string
+  /** Ends the reading. */
+  readonly signal?: AbortSignal
 }
 
 /**
@@ -20,6 +22,6 @@ export interface KubernetesClientOptions {
  * @throws WaypostError WAY_KUBERNETES_CONFIG when they cannot be read.
  */
 export async function openKubernetesClient(options: KubernetesClientOptions): Promise<KubernetesClient> {
-  const credentials = await Credentials.open(() => accessFromKubeConfig(options))
+  const credentials = await Credentials.open(() => accessFromKubeConfig(options, options.signal))
   return new HttpClient(credentials, options.userAgent)
 }

@@ -141,7 +141,7 @@ describe('the client of an API server', () => {
   })
 })
 
-describe('openKubernetesClient', () => {
+describe('openKubernetesClient', { timeout: 60_000 }, () => {
   async function open(content: string, context: string | null = null): Promise<KubernetesClient> {
     const kubeconfig = join(folder, 'config')
     writeFileSync(kubeconfig, content)

@@ -65,6 +65,16 @@ export class ObjectStore {
     this.events.length = 0
   }
 
+  /** As from a backup: versions begin again behind this one, and nothing of before is remembered but the objects of before. */
+  restore(version: number): void {
+    this.#version = version
+    this.#compacted = version
+    this.events.length = 0
+    for (const table of this.#tables.values()) {
+      for (const [key, object] of table) if (Number(object.metadata.resourceVersion) > version) table.delete(key)
+    }
+  }
+
   listen(listener: (event: StoreEvent) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)

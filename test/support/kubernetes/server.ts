@@ -60,8 +60,8 @@ export class FakeKubernetes {
   readonly requests: SeenRequest[] = []
   /** Tokens that are taken; null: every request is. */
   tokens: Set<string> | null = null
-  /** Without it a watch with sendInitialEvents is refused, as by servers before 1.32. */
-  hasWatchList = true
+  /** A watch with sendInitialEvents is served, refused as by servers before 1.32, or taken for one without it. */
+  watchList: 'served' | 'refused' | 'ignored' = 'served'
   /** Resources that this server does not have. */
   readonly absent: Set<string> = new Set()
   /** Whether the requester may do that; others are answered 403. */
@@ -206,11 +206,12 @@ export class FakeKubernetes {
   }
 
   #watch({ query }: SeenRequest, { resource, namespace }: Target, response: ServerResponse): void {
-    if (query.has('sendInitialEvents') && !this.hasWatchList) {
+    if (query.has('sendInitialEvents') && this.watchList === 'refused') {
       const field =
         'sendInitialEvents: Forbidden: sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled'
       throw new Refusal(422, 'Invalid', `ListOptions.meta.k8s.io "" is invalid: ${field}`)
     }
+    if (this.watchList === 'ignored') query.delete('sendInitialEvents')
     const asked = { resource, namespace, query, filter: filterOf(namespace, query) }
     const watch = openWatch(this.store, asked, response, () => this.watches.delete(watch))
     this.watches.add(watch)

@@ -16,6 +16,8 @@ export interface Watch {
   destroy(): void
   /** Sends nothing any more, but keeps the connection: what a half-open one looks like. */
   freeze(): void
+  /** Sends again. What was not sent meanwhile is lost. */
+  thaw(): void
   /** Sends this text as it is. */
   write(text: string): void
   /** Sends an ERROR event. */
@@ -71,6 +73,9 @@ export function openWatch(store: ObjectStore, asked: Asked, response: ServerResp
     destroy: () => response.destroy(),
     freeze: () => {
       isFrozen = true
+    },
+    thaw: () => {
+      isFrozen = false
     },
     write,
     error: ({ status }) => send('ERROR', status),

@@ -14,6 +14,10 @@ async function answer({ kubeconfig, context }: AccessQuestion): Promise<Access> 
   const config = new KubeConfig()
   if (kubeconfig === null) config.loadFromDefault()
   else config.loadFromFile(kubeconfig)
+  // What the library falls back to when it finds nothing.
+  if (kubeconfig === null && config.getCurrentContext() === 'loaded-context') {
+    throw new Error('there is neither a kubeconfig nor a service account')
+  }
   if (context !== null) config.setCurrentContext(context)
   const present = config.getContextObject(config.getCurrentContext())
   if (present === null) {

@@ -22,17 +22,24 @@ const DEADLINE_MS = 60_000
 const LARGEST_ANSWER = 4 * 1024 * 1024
 
 /** @throws WaypostError WAY_KUBERNETES_CONFIG, with the reason. */
-export async function accessFromKubeConfig({ kubeconfig, context }: AccessQuestion): Promise<Access> {
-  const question: AccessQuestion = { kubeconfig, context }
-  const answer = await run(question)
+export async function accessFromKubeConfig(
+  { kubeconfig, context }: AccessQuestion,
+  signal?: AbortSignal,
+): Promise<Access> {
+  const answer = await run({ kubeconfig, context }, signal)
   if ('access' in answer) return answer.access
   const where = kubeconfig === null ? 'of the surroundings' : `in "${kubeconfig}"`
   throw new WaypostError('WAY_KUBERNETES_CONFIG', `Cannot use the Kubernetes credentials ${where}: ${answer.reason}`)
 }
 
-async function run(question: AccessQuestion): Promise<AccessAnswer> {
+async function run(question: AccessQuestion, signal?: AbortSignal): Promise<AccessAnswer> {
   const { promise, resolve } = Promise.withResolvers<AccessAnswer>()
-  const options = { timeout: DEADLINE_MS, maxBuffer: LARGEST_ANSWER, encoding: 'utf8' as const }
+  const options = {
+    timeout: DEADLINE_MS,
+    maxBuffer: LARGEST_ANSWER,
+    encoding: 'utf8' as const,
+    ...(signal && { signal }),
+  }
   execFile(process.execPath, [PROGRAM, JSON.stringify(question)], options, (error, stdout) => {
     try {
       resolve(JSON.parse(stdout) as AccessAnswer)

@@ -1,0 +1,62 @@
+/** Makes the source of each network, and keeps the client of its cluster for all who need it. */
+
+import { openKubernetesClient } from '../cluster/kubernetes/open-client.ts'
+import { SharedClient } from '../cluster/kubernetes/shared-client.ts'
+import { KubernetesSource } from '../cluster/kubernetes.ts'
+import type { SourceLog } from '../cluster/manifests.ts'
+import { ManifestSource } from '../cluster/manifests.ts'
+import type { Source } from '../cluster/source.ts'
+import type { Config, NetworkConfig } from '../config.ts'
+import { VERSION } from '../version.ts'
+
+/** See the top of the file. */
+export class Sources {
+  readonly #config: Config
+  readonly #log: SourceLog
+  /** By the network's name. */
+  readonly #clients = new Map<string, SharedClient>()
+
+  constructor(config: Config, log: SourceLog) {
+    this.#config = config
+    this.#log = log
+  }
+
+  /** The source of the network with this name. */
+  make(name: string): Source {
+    const { source } = this.#network(name).cluster
+    if (source.manifests !== null) return new ManifestSource({ directory: source.manifests, logger: this.#log })
+    const client = this.client(name)
+    if (client === null) throw new Error(`Cannot make a source: network "${name}" has none`)
+    return new KubernetesSource({
+      client: () => client.get(),
+      namespaces: source.kubernetes?.namespaces ?? null,
+      labelSelector: source.kubernetes?.labelSelector ?? null,
+      pods: this.#config.dns.pods === 'verified',
+      addresses: null,
+      logger: this.#log,
+    })
+  }
+
+  /** The client of the network's cluster; null when it is no cluster but a folder. */
+  client(name: string): SharedClient | null {
+    const { kubernetes } = this.#network(name).cluster.source
+    if (kubernetes === null) return null
+    const known = this.#clients.get(name)
+    if (known !== undefined) return known
+    const { kubeconfig, context } = kubernetes
+    const userAgent = `waypost/${VERSION}`
+    const client = new SharedClient(signal => openKubernetesClient({ kubeconfig, context, userAgent, signal }))
+    this.#clients.set(name, client)
+    return client
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(Array.from(this.#clients.values(), client => client.close()))
+  }
+
+  #network(name: string): NetworkConfig {
+    const network = this.#config.networks.find(candidate => candidate.name === name)
+    if (network === undefined) throw new Error(`Cannot make a source: no network is called "${name}"`)
+    return network
+  }
+}
