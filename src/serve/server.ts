@@ -331,6 +331,7 @@ class Assembly {
     await Promise.all([this.#api?.close(), this.#probes?.close(), planeStopped])
     await this.#zoneFiles?.stop()
     await this.#control.stop()
+    await this.#sources.close()
     this.#allocator.close()
   }
 
