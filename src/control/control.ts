@@ -3,6 +3,7 @@
  * what may change while the process runs.
  */
 import { randomBytes } from 'node:crypto'
+import type { ObjectKey } from '../cluster/objects.ts'
 import type { Source } from '../cluster/source.ts'
 import type { IndexWriter } from '../index/writer.ts'
 import type { Address } from '../ip/address.ts'
@@ -60,6 +61,8 @@ export interface ControlOptions {
   makeSource(network: string): Source
   /** The Services whose routes changed in one published step. */
   onPublish(changes: readonly RouteChange[]): void
+  /** What is wrong with a Service changed. */
+  onTrouble(network: string, service: ObjectKey): void
   /** Seconds that one reconcile step took. */
   onReconciled(seconds: number): void
   /** Seconds from what triggered a change of a headless Service's endpoints to the publish of its names. */
@@ -158,6 +161,7 @@ export class Control {
       now: () => performance.now(),
       clock: Date.now,
       onPublish: this.#options.onPublish,
+      onTrouble: service => this.#options.onTrouble(name, service),
       onWaiting: retryAt => this.#retryAt(retryAt),
       onReconciled: seconds => {
         this.#options.onReconciled(seconds)

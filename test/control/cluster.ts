@@ -23,6 +23,8 @@ export interface TestNetwork {
   readonly allocator: Allocator
   readonly routeChanges: RouteChange[]
   readonly logged: { level: string; event: string; message: string }[]
+  /** Services whose trouble changed. */
+  readonly troubled: string[]
   readonly errors: unknown[]
   /** Times at which waiting Services asked to be tried again. */
   readonly retries: (number | null)[]
@@ -82,6 +84,7 @@ export function makeNetwork(
   }
   const log: Log = { debug: record('debug'), info: record('info'), warn: record('warn'), error: record('error') }
   const routeChanges: RouteChange[] = []
+  const troubled: string[] = []
   const errors: unknown[] = []
   const retries: (number | null)[] = []
   const programmed: number[] = []
@@ -95,6 +98,7 @@ export function makeNetwork(
     now: () => performance.now(),
     clock: () => test.clock,
     onPublish: changes => routeChanges.push(...changes),
+    onTrouble: key => troubled.push(key),
     onWaiting: time => retries.push(time),
     onReconciled: () => undefined,
     onProgrammed: seconds => programmed.push(seconds),
@@ -106,6 +110,7 @@ export function makeNetwork(
     writer,
     allocator,
     routeChanges,
+    troubled,
     logged,
     errors,
     retries,
