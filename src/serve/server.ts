@@ -20,7 +20,7 @@ import { type Address, parseAddress } from '../ip/address.ts'
 import { isPrefix, parsePrefix } from '../ip/prefix.ts'
 import { Health } from '../observe/health.ts'
 import { createMetrics } from '../observe/registry.ts'
-import type { ZoneFigures } from '../observe/sources.ts'
+import type { StatusFigures, ZoneFigures } from '../observe/sources.ts'
 import { Allocator } from '../pool/allocator.ts'
 import { VERSION } from '../version.ts'
 import { foldName } from '../wire/name.ts'
@@ -34,6 +34,7 @@ import { forwardingOf } from './forwarding.ts'
 import { MemoryKeeper } from './memory.ts'
 import { type Probes, startProbes } from './probes.ts'
 import { Sources } from './sources.ts'
+import type { StatusWriters } from './status.ts'
 
 /** A server that runs. */
 export interface RunningServer {
@@ -107,6 +108,7 @@ class Assembly {
   #refusedZones: readonly ZoneProblem[] = []
   #api: Awaited<ReturnType<typeof buildApi>> | null = null
   #probes: Probes | null = null
+  #status: StatusWriters | null = null
 
   constructor(
     config: Config,
@@ -139,7 +141,8 @@ class Assembly {
       const refused = this.#refusedZones.length
       return { loaded: this.#loadedZones.length - refused, faulty: this.#zoneProblems.length + refused }
     }
-    const parts = { allocator, writer: this.#writer, hub: this.#hub, zones }
+    const status = (): readonly StatusFigures[] => this.#status?.figures() ?? []
+    const parts = { allocator, writer: this.#writer, hub: this.#hub, status, zones }
     const build = { version: VERSION, node: process.version }
     this.#metrics = createMetrics(
       figuresOf({ ...parts, control: this.#control, plane: () => this.#needPlane() }),
@@ -197,7 +200,11 @@ class Assembly {
       writer: this.#writer,
       log: this.#log,
       makeSource: this.#makeSource,
-      onPublish: changes => this.#hub.publish(changes),
+      onPublish: changes => {
+        this.#hub.publish(changes)
+        this.#status?.routesChanged(changes)
+      },
+      onTrouble: (network, service) => this.#status?.troubleChanged(network, service),
       onReconciled: seconds => {
         this.#metrics.observeReconcile(seconds)
         if (seconds > BULK_STEP) this.#noteBulk()
@@ -252,6 +259,7 @@ class Assembly {
       if (feed.serving) this.#health.met(`network ${settings.name}`)
     }
     if (this.#control.serving) this.#hub.open()
+    this.#status?.start()
     if (!this.#isReady && this.#health.readiness().ready) {
       this.#isReady = true
       this.#log.info({ event: 'ready' }, 'Ready')
@@ -324,11 +332,13 @@ class Assembly {
   async #stop(): Promise<void> {
     this.#health.unmet('stopping', 'The server is stopping')
     this.#memory.stop()
+    // First, so that another replica goes on while this one ends.
+    const statusStopped = this.#status?.stop()
     await this.#hub.close()
     const planeStopped = this.#plane?.stop(STOP_DEADLINE)
     // While DNS answers what is in flight, /ready says why no more should come.
     await Promise.race([planeStopped, setTimeout(NOT_READY_TIME, undefined, { ref: false })])
-    await Promise.all([this.#api?.close(), this.#probes?.close(), planeStopped])
+    await Promise.all([this.#api?.close(), this.#probes?.close(), planeStopped, statusStopped])
     await this.#zoneFiles?.stop()
     await this.#control.stop()
     await this.#sources.close()
