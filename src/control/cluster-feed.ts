@@ -18,6 +18,8 @@ export interface ClusterFeedOptions {
   onServing(): void
   /** The source's first complete state is published. */
   onSynced(): void
+  /** The list of problems is another one. */
+  onProblems(): void
 }
 
 /** See the top of the file. */
@@ -125,6 +127,7 @@ export class ClusterFeed implements SourceSink {
 
   problems(list: readonly SourceProblem[]): void {
     this.#problems = list
+    this.#options.onProblems()
     const broken = brokenFiles(list)
     for (const [file, objects] of this.#kept) {
       if (broken.has(file)) continue

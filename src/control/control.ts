@@ -15,8 +15,9 @@ import type { AddressGiver } from './address-need.ts'
 import { ClusterFeed } from './cluster-feed.ts'
 import { LastState } from './last-state.ts'
 import type { Log } from './log.ts'
-import { Network, type RouteChange } from './network.ts'
+import { Network } from './network.ts'
 import { NetworkNames } from './network-names.ts'
+import type { RouteChange } from './published.ts'
 
 /** A network as it is configured. */
 export interface NetworkSettings {
@@ -61,8 +62,8 @@ export interface ControlOptions {
   makeSource(network: string): Source
   /** The Services whose routes changed in one published step. */
   onPublish(changes: readonly RouteChange[]): void
-  /** What is wrong with a Service changed. */
-  onTrouble(network: string, service: ObjectKey): void
+  /** What is wrong with a Service, or, null, with the input as a whole, changed. */
+  onTrouble(network: string, service: ObjectKey | null): void
   /** Seconds that one reconcile step took. */
   onReconciled(seconds: number): void
   /** Seconds from what triggered a change of a headless Service's endpoints to the publish of its names. */
@@ -193,6 +194,7 @@ export class Control {
         this.#settle(name)
         onState()
       },
+      onProblems: () => this.#options.onTrouble(name, null),
     })
     return { settings, view, network, names, feed }
   }

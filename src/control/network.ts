@@ -4,7 +4,6 @@
  */
 import type { ObjectChange, ObjectKey, Service } from '../cluster/objects.ts'
 import { Store } from '../cluster/store.ts'
-import type { ErrorCode } from '../errors.ts'
 import { type Address, formatAddress } from '../ip/address.ts'
 import type { ServiceFacts } from '../naming/context.ts'
 import { nameFaults, nameProblem } from '../naming/names.ts'
@@ -15,32 +14,15 @@ import type { Route } from '../route/route.ts'
 import { type AddressGiver, addressNeed, orderAddresses } from './address-need.ts'
 import type { Log } from './log.ts'
 import type { NetworkNames } from './network-names.ts'
+import {
+  type Problem,
+  type PublishedService,
+  type RouteChange,
+  sameAddresses,
+  sameFacts,
+  sameProblem,
+} from './published.ts'
 import { WorkQueue } from './work-queue.ts'
-
-/** Why a Service has neither name nor route. */
-export interface Problem {
-  readonly code: ErrorCode
-  readonly message: string
-}
-
-/** What is published for one Service. */
-export interface PublishedService {
-  /** The Service's tag in the name index. */
-  readonly owner: number
-  /** null: no name and no route, for the reason in `problem`. */
-  readonly facts: ServiceFacts | null
-  readonly problem: Problem | null
-  /** Addresses of the Service outside the pool, adopted as they are; every IPv4 address is one. */
-  readonly outside: readonly Address[]
-  readonly syncVersion: string | null
-}
-
-/** A Service whose routes changed. `present` is false when it has no route any more. */
-export interface RouteChange {
-  readonly network: string
-  readonly service: ObjectKey
-  readonly present: boolean
-}
 
 /** What a network needs from the composition root. */
 export interface NetworkOptions {
@@ -292,7 +274,7 @@ export class Network {
     this.#noteProblem(key, before?.problem ?? null, problem, result)
     const outside = result?.ok === true ? result.outside : NO_ADDRESSES
     if (outside.length > 0) this.#warnOutside(service, outside)
-    const isSameTrouble = sameProblem(before?.problem ?? null, problem) && sameTexts(before?.outside ?? [], outside)
+    const isSameTrouble = sameProblem(before?.problem ?? null, problem) && sameAddresses(before?.outside ?? [], outside)
     if (before !== null && sameFacts(before.facts, facts) && isSameTrouble) return
     this.#publishFacts(key, before, { facts, problem, outside })
     if (!isSameTrouble) this.#options.onTrouble(key)
@@ -380,23 +362,4 @@ const RELEASE_RETRY = 1000
 
 function workKeys(kind: 'service' | 'namespace' | 'pod', keys: Iterable<string>): WorkKey[] {
   return Array.from(keys, key => `${kind}:${key}` as const)
-}
-
-/** Objects are immutable and replaced on change, so identity is equality. */
-function sameFacts(a: ServiceFacts | null, b: ServiceFacts | null): boolean {
-  if (a === null || b === null) return a === b
-  if (a.service !== b.service || a.app !== b.app) return false
-  return sameItems(a.slices, b.slices) && sameTexts(a.addresses, b.addresses)
-}
-
-function sameItems<Item>(a: readonly Item[], b: readonly Item[]): boolean {
-  return a === b || (a.length === b.length && a.every((item, i) => item === b[i]))
-}
-
-function sameTexts(a: readonly Address[], b: readonly Address[]): boolean {
-  return a.length === b.length && a.every((address, i) => formatAddress(address) === formatAddress(b[i] ?? address))
-}
-
-function sameProblem(a: Problem | null, b: Problem | null): boolean {
-  return a?.code === b?.code && a?.message === b?.message
 }

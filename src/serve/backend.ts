@@ -1,7 +1,7 @@
 /** What the HTTP API shows of the control thread and asks of it. */
 
 import type { Control, ControlledNetwork } from '../control/control.ts'
-import type { PublishedService } from '../control/network.ts'
+import type { PublishedService } from '../control/published.ts'
 import { WaypostError } from '../errors.ts'
 import type { AddressView, ApiBackend, AppAddress, Explanation, Readiness, ServiceView } from '../feed/backend.ts'
 import { formatAddress, parseAddress } from '../ip/address.ts'

@@ -33,8 +33,8 @@ import { figuresOf } from './figures.ts'
 import { forwardingOf } from './forwarding.ts'
 import { MemoryKeeper } from './memory.ts'
 import { type Probes, startProbes } from './probes.ts'
-import { Sources } from './sources.ts'
-import type { StatusWriters } from './status.ts'
+import { type OpenClient, Sources } from './sources.ts'
+import { StatusWriters, writtenNetworks } from './status.ts'
 
 /** A server that runs. */
 export interface RunningServer {
@@ -53,6 +53,8 @@ export interface RunningServer {
 export interface ReplaceableParts {
   /** In place of the configured source. */
   readonly makeSource?: (network: string) => Source
+  /** In place of the client that the configuration describes. */
+  readonly openClient?: OpenClient
 }
 
 /** Milliseconds that the DNS threads get to answer what is in flight. */
@@ -108,17 +110,17 @@ class Assembly {
   #refusedZones: readonly ZoneProblem[] = []
   #api: Awaited<ReturnType<typeof buildApi>> | null = null
   #probes: Probes | null = null
-  #status: StatusWriters | null = null
+  readonly #status: StatusWriters
 
   constructor(
     config: Config,
     log: Logger,
     allocator: Allocator,
     undo: (() => unknown)[],
-    { makeSource }: ReplaceableParts,
+    { makeSource, openClient }: ReplaceableParts,
   ) {
     this.#config = config
-    this.#sources = new Sources(config, log)
+    this.#sources = new Sources(config, log, openClient)
     this.#makeSource = makeSource ?? (name => this.#sources.make(name))
     this.#log = log
     this.#allocator = allocator
@@ -141,13 +143,14 @@ class Assembly {
       const refused = this.#refusedZones.length
       return { loaded: this.#loadedZones.length - refused, faulty: this.#zoneProblems.length + refused }
     }
-    const status = (): readonly StatusFigures[] => this.#status?.figures() ?? []
+    const status = (): readonly StatusFigures[] => this.#status.figures()
     const parts = { allocator, writer: this.#writer, hub: this.#hub, status, zones }
     const build = { version: VERSION, node: process.version }
     this.#metrics = createMetrics(
       figuresOf({ ...parts, control: this.#control, plane: () => this.#needPlane() }),
       build,
     )
+    this.#status = new StatusWriters(writtenNetworks(this.#control, config, this.#sources), log)
     this.#declareHealth()
   }
 
@@ -202,9 +205,9 @@ class Assembly {
       makeSource: this.#makeSource,
       onPublish: changes => {
         this.#hub.publish(changes)
-        this.#status?.routesChanged(changes)
+        this.#status.routesChanged(changes)
       },
-      onTrouble: (network, service) => this.#status?.troubleChanged(network, service),
+      onTrouble: (network, service) => this.#status.troubleChanged(network, service),
       onReconciled: seconds => {
         this.#metrics.observeReconcile(seconds)
         if (seconds > BULK_STEP) this.#noteBulk()
@@ -259,7 +262,7 @@ class Assembly {
       if (feed.serving) this.#health.met(`network ${settings.name}`)
     }
     if (this.#control.serving) this.#hub.open()
-    this.#status?.start()
+    this.#status.start()
     if (!this.#isReady && this.#health.readiness().ready) {
       this.#isReady = true
       this.#log.info({ event: 'ready' }, 'Ready')
@@ -333,7 +336,7 @@ class Assembly {
     this.#health.unmet('stopping', 'The server is stopping')
     this.#memory.stop()
     // First, so that another replica goes on while this one ends.
-    const statusStopped = this.#status?.stop()
+    const statusStopped = this.#status.stop()
     await this.#hub.close()
     const planeStopped = this.#plane?.stop(STOP_DEADLINE)
     // While DNS answers what is in flight, /ready says why no more should come.

@@ -21,6 +21,9 @@ export interface Answer {
   readonly message: string
 }
 
+/** For answers of which no more than the metadata is used. */
+export const METADATA_ONLY = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json'
+
 /** Every result, for counters. */
 export const RESULTS: readonly Result[] = ['done', 'gone', 'conflict', 'invalid', 'forbidden', 'throttled', 'failed']
 

@@ -55,6 +55,11 @@ function problemComplaints(
   }
 }
 
+/** What is left out of an object, or that all of it is; the source's own sentence. */
+export function refusalOf(message: string): Complaint {
+  return { reason: 'ObjectRefused', action: 'ObjectValidation', note: message }
+}
+
 function allocation(reason: string, note: string): Complaint {
   return { reason, action: 'ClusterIPAllocation', note }
 }

@@ -8,16 +8,8 @@ import { type Answer, send } from './answer.ts'
 import { type Clock, microTime } from './clock.ts'
 import type { Complaint } from './complaints.ts'
 import { PacedQueue, type Verdict } from './paced-queue.ts'
+import { askUid, eventNamespaceOf, eventsPath, regardingOf, type Subject } from './subject.ts'
 import { verdictOf } from './sync-version.ts'
-
-/** The object of a complaint. */
-export interface Subject {
-  readonly apiVersion: string
-  readonly kind: string
-  readonly namespace: string
-  readonly name: string
-  readonly uid: string
-}
 
 /** What the writer reads. A key names a subject; what it looks like is the view's business. */
 export interface EventView {
@@ -162,10 +154,9 @@ export class EventWriter {
     const id = idOf(key, complaint)
     const series = this.#series.get(id) ?? null
     const limits = { timeoutMs, signal }
-    const answer =
-      series === null
-        ? await this.#create(id, subject, complaint, limits)
-        : await this.#repeat(id, series, subject, limits)
+    const answer = await (series === null
+      ? this.#create(id, subject, complaint, limits)
+      : this.#repeat(id, series, subject, limits))
     if (signal.aborted) return 'done'
     this.#report(key, complaint, series === null ? 'created' : 'counted', answer)
     // A subject may have more than one complaint, and an Event that is gone is made anew.
@@ -175,9 +166,12 @@ export class EventWriter {
 
   async #create(id: string, subject: Subject, complaint: Complaint, limits: Limits): Promise<Answer> {
     const { client, clock } = this.#options
+    const asked = subject.uid === null ? await askUid(client, subject, limits) : null
+    const uid = subject.uid ?? asked?.uid ?? null
+    if (asked !== null && uid === null) return asked
     const name = `${subject.name}.${clock.date().toString(16)}${(this.#serial++).toString(16).padStart(4, '0')}`
-    const body = this.#event(name, subject, complaint)
-    const answer = await send(client, { method: 'POST', path: folderOf(subject), body, ...limits })
+    const body = this.#event(name, subject, uid ?? '', complaint)
+    const answer = await send(client, { method: 'POST', path: eventsPath(subject), body, ...limits })
     if (answer.result === 'done' && !limits.signal.aborted) {
       const dueAt = clock.now() + FIRST_INTERVAL_MS
       this.#remember(id, { name, count: 1, again: 0, intervalMs: FIRST_INTERVAL_MS, dueAt })
@@ -190,7 +184,7 @@ export class EventWriter {
     const count = series.count + Math.max(1, series.again)
     const answer = await send(client, {
       method: 'PATCH',
-      path: `${folderOf(subject)}/${series.name}`,
+      path: `${eventsPath(subject)}/${series.name}`,
       body: { series: { count, lastObservedTime: microTime(clock.date()) } },
       contentType: 'application/merge-patch+json',
       ...limits,
@@ -204,17 +198,16 @@ export class EventWriter {
     return answer
   }
 
-  #event(name: string, subject: Subject, { action, note, reason }: Complaint): unknown {
-    const { apiVersion, kind, namespace, uid } = subject
+  #event(name: string, subject: Subject, uid: string, { action, note, reason }: Complaint): unknown {
     return {
       apiVersion: 'events.k8s.io/v1',
       kind: 'Event',
-      metadata: { name, namespace },
+      metadata: { name, namespace: eventNamespaceOf(subject) },
       eventTime: microTime(this.#options.clock.date()),
       reportingController: CONTROLLER,
       reportingInstance: this.#options.identity.slice(0, LONGEST_INSTANCE),
       type: 'Warning',
-      regarding: { apiVersion, kind, namespace, name: subject.name, uid },
+      regarding: regardingOf(subject, uid),
       action,
       reason,
       note: note.length <= LONGEST_NOTE ? note : `${note.slice(0, LONGEST_NOTE - 1)}…`,
@@ -256,8 +249,4 @@ interface Limits {
 
 function idOf(key: string, { reason, note }: Complaint): string {
   return `${key} ${reason} ${note}`
-}
-
-function folderOf({ namespace }: Subject): string {
-  return `/apis/events.k8s.io/v1/namespaces/${namespace}/events`
 }

@@ -5,7 +5,7 @@
  */
 import type { KubernetesClient, KubernetesRequest } from '../cluster/kubernetes/client.ts'
 import type { ObjectKey } from '../cluster/objects.ts'
-import { type Answer, RESULTS, type Result, send } from './answer.ts'
+import { type Answer, METADATA_ONLY, RESULTS, type Result, send } from './answer.ts'
 import type { Clock } from './clock.ts'
 import { PacedQueue, type Verdict } from './paced-queue.ts'
 
@@ -40,8 +40,6 @@ const QUIET_MS = 1000
 /** How long our own write counts when the watch is slow to show it. */
 const TRUST_MS = 60_000
 const TIMEOUT_MS = 10_000
-/** The answer is not used but for its status, so only metadata is asked for. */
-const METADATA_ONLY = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json'
 
 /** A Service and the annotation that it has, or is to have. */
 interface Annotated {

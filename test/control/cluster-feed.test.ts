@@ -65,6 +65,7 @@ async function make(saved: readonly ClusterObject[] = []): Promise<Fixture> {
     log,
     onServing: () => states.push('serving'),
     onSynced: () => states.push('synced'),
+    onProblems: () => states.push('problems'),
   })
   return { test, source, feed, states }
 }

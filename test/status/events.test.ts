@@ -14,6 +14,7 @@ class World {
   readonly api = new FakeApi()
   readonly complaints = new Map<string, Complaint[]>()
   readonly troubles: (Answer | null)[] = []
+  uid: (name: string) => string | null = name => `uid-${name}`
   readonly term = new AbortController()
   readonly writer: EventWriter
   remainingMs = 10_000
@@ -24,9 +25,7 @@ class World {
       view: {
         subject: key => {
           const [namespace = '', name = ''] = key.split('/')
-          return this.complaints.has(key)
-            ? { apiVersion: 'v1', kind: 'Service', namespace, name, uid: `uid-${name}` }
-            : null
+          return this.complaints.has(key) ? { kind: 'Service', namespace, name, uid: this.uid(name) } : null
         },
         complaints: key => this.complaints.get(key) ?? [],
         troubled: () => this.complaints.keys(),
@@ -199,6 +198,20 @@ describe('EventWriter', () => {
     await world.time.advance(60_000)
     expect(world.events).toHaveLength(1)
     expect(world.troubles.at(-1)).toBeNull()
+  })
+
+  it('asks the API server for the uid of an object that was refused', async () => {
+    const world = new World()
+    world.uid = () => null
+    world.lead()
+    world.api.services.set('default/kuard', { uid: 'from-the-server', annotations: {} })
+    world.say('default/kuard', FULL)
+    world.say('default/gone', FULL)
+    await world.time.advance(1000)
+    expect(world.events.map(event => event['regarding'])).toEqual([
+      { apiVersion: 'v1', kind: 'Service', namespace: 'default', name: 'kuard', uid: 'from-the-server' },
+    ])
+    expect(world.writer.waiting).toBe(0)
   })
 
   it('cuts a note that is longer than the API server takes', async () => {

@@ -87,8 +87,8 @@ export class FakeApi {
   }
 
   #service({ body, contentType, method, query }: KubernetesRequest, key: string): KubernetesResponse {
-    if (method !== 'PATCH') return status(405, 'method not allowed')
     const stored = this.services.get(key)
+    if (method === 'GET') return stored === undefined ? status(404, 'not found') : ok({ metadata: { uid: stored.uid } })
     const metadata = (body as Json)['metadata'] as Json
     const uid = metadata['uid']
     const isApply = contentType === 'application/apply-patch+yaml'

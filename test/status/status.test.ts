@@ -66,7 +66,7 @@ function replica(
       subject: key => {
         const [namespace = '', name = ''] = key.split('/')
         const uid = objectOf(key)?.metadata.uid ?? ''
-        return { apiVersion: 'v1', kind: 'Service', namespace, name, uid }
+        return { kind: 'Service', namespace, name, uid }
       },
       complaints: () => complaints,
       troubled: () => desired.keys(),
