@@ -21,6 +21,8 @@ import { Watchdog } from './reflector/watchdog.ts'
 
 /** Objects of a page. */
 const PAGE = '500'
+/** Refusals in a row after which an optional resource that was never seen counts as absent. */
+const ABSENT_AFTER = 3
 /** A watch lives 5 to 10 minutes, then the server ends it; so clients spread over the servers that there are. */
 const WATCH_SECONDS = 300
 
@@ -46,8 +48,11 @@ export class Reflector implements Follower {
   #isAbsent = false
   #lists = 0
   #lastSeen = 0
+  /** Since the last success. */
   #failures = 0
   #failure: Failure | null = null
+  /** The wait after failures may begin small again, once until the next success. */
+  #mayHurry = true
 
   constructor(options: ReflectorOptions) {
     this.name = options.name
@@ -86,7 +91,7 @@ export class Reflector implements Follower {
 
   /** What keeps it from working, when the second attempt failed too or a person must mend it; null: nothing does. */
   get trouble(): Failure | null {
-    if (this.#failure === null || this.#isAbsent) return null
+    if (this.#failure === null || this.#isAbsent || this.#failure.isExpected) return null
     return this.#failures > 1 || this.#failure.needsPerson ? this.#failure : null
   }
 
@@ -247,6 +252,7 @@ export class Reflector implements Follower {
   #enter(): void {
     this.#isLive = true
     this.#isAbsent = false
+    this.#mayHurry = true
     this.#failure = null
     this.#options.onState()
   }
@@ -259,6 +265,7 @@ export class Reflector implements Follower {
 
   async #recover(failure: Failure): Promise<void> {
     const { clock, isOptional, onState, times } = this.#options
+    const before = this.#failure
     this.#isLive = false
     this.#failure = failure
     this.#failures++
@@ -266,19 +273,27 @@ export class Reflector implements Follower {
     if (failure.restart !== 'watch') this.#version = null
     if (failure.restart === 'list_newest') this.#leastVersion = ''
     else if (this.#lastVersion !== '') this.#leastVersion = this.#lastVersion
-    this.#isAbsent = isOptional && (failure.reason === 'absent' || failure.reason === 'forbidden')
+    const isRefused = failure.reason === 'absent' || failure.reason === 'forbidden'
+    // A server that has just started may refuse for a moment what it grants; what was there once is not absent.
+    this.#isAbsent = isOptional && isRefused && this.#lists === 0 && this.#failures >= ABSENT_AFTER
+    if (failure.isAnswer && this.#mayHurry) {
+      // The server is back, or it answers for the first time: that is worth another look soon.
+      this.#mayHurry = false
+      this.#backOff.reset()
+    }
     const wait = this.#isAbsent ? times.absentMs : this.#backOff.after(clock(), failure.retryAfterMs)
-    this.#report(failure, wait)
-    // What was known of it stays; when nothing was, that is the state.
+    this.#report(failure, before, wait)
     if (this.#isAbsent) this.#sync()
     onState()
     await sleep(wait, undefined, { signal: this.#stopping.signal }).catch(() => undefined)
   }
 
-  #report({ reason, message }: Failure, waitMs: number): void {
+  /** A failure that goes on is said once. */
+  #report({ reason, message }: Failure, before: Failure | null, waitMs: number): void {
     const { log } = this.#options
     const fields = { event: 'kubernetes_watch_failed', resource: this.name, reason, error: message, waitMs }
     if (this.#isAbsent) log.debug(fields, 'The resource is not there')
+    else if (reason === before?.reason) log.debug(fields, 'The resource can still not be followed')
     else if (reason === 'gone') log.info(fields, 'The watch is too old; the resource is listed again')
     else log.warn(fields, 'The resource cannot be followed; what is known of it stays')
   }

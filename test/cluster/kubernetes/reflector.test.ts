@@ -274,6 +274,33 @@ describe('a watch', () => {
   })
 })
 
+describe('the wait after a failure', () => {
+  const waits = (followed: Followed): unknown[] =>
+    followed.log.lines.filter(({ fields }) => fields['resource'] === 'services').map(({ fields }) => fields['waitMs'])
+
+  it('doubles while the server is away, and begins small again with its first answer', async () => {
+    await using followed = await started(({ api }) => api.add(service('a', 1)))
+    await followed.api.stop()
+    await until(() => waits(followed).length >= 5, true)
+    expect(waits(followed).slice(0, 5)).toEqual([2.5, 5, 10, 20, 20])
+    followed.api.store.compact()
+    await followed.api.start()
+    await until(() => followed.figures('services').relists, 1)
+    const reasons = followed.log.lines.filter(({ fields }) => fields['resource'] === 'services')
+    expect(reasons.at(-1)?.fields).toMatchObject({ reason: 'gone', waitMs: 2.5 })
+  })
+
+  it('is said once as a warning while the reason is the same', async () => {
+    await using followed = await started()
+    await followed.api.stop()
+    await until(() => waits(followed).length >= 4, true)
+    const levels = followed.log.lines
+      .filter(({ fields }) => fields['resource'] === 'services')
+      .map(({ level }) => level)
+    expect(levels.slice(0, 4)).toEqual(['warn', 'debug', 'debug', 'debug'])
+  })
+})
+
 describe('a large cluster', () => {
   it('is listed in turns of 64 KiB: 2,500 slices of 100 endpoints hold the thread for no more than that', {
     timeout: 120_000,

@@ -255,6 +255,22 @@ describe("the API server's own addresses", () => {
     expect(addresses.syncs).toBe(1)
   })
 
+  it('that were there stay when the server refuses them for a moment', async () => {
+    const addresses = new Addresses()
+    await using followed = await Followed.make({ addresses })
+    followed.api.add(cidr)
+    await followed.start()
+    await until(() => addresses.syncs, 1)
+    followed.api.allows = ({ plural }) => plural !== 'servicecidrs'
+    for (const watch of followed.watches('servicecidrs')) watch.end()
+    await until(() => (followed.figures('servicecidrs').errors['forbidden'] ?? 0) > 4, true)
+    expect(addresses.cidrs.size).toBe(1)
+    expect(followed.source.resources().find(({ name }) => name === 'servicecidrs')?.lastSeen).not.toBeNull()
+    followed.api.allows = () => true
+    followed.api.add({ ...cidr, metadata: { name: 'second' } })
+    await until(() => addresses.cidrs.size, 2)
+  })
+
   it('are not asked for when nobody wants to know', async () => {
     await using followed = await Followed.make({ times: QUICK })
     await followed.start()

@@ -25,6 +25,11 @@ export class BackOff {
     this.#next = times.firstMs
   }
 
+  /** The next wait is a first one again. */
+  reset(): void {
+    this.#next = this.#times.firstMs
+  }
+
   /**
    * The wait after a failure at `now`, from 0 to the present bound (full jitter). A server that asks for a wait gets
    * that and the jitter on top.

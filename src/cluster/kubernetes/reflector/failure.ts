@@ -45,6 +45,16 @@ export class Failure extends Error {
     return REFUSALS.includes(this.reason) || this.reason === 'credentials'
   }
 
+  /** It comes of itself and goes of itself. */
+  get isExpected(): boolean {
+    return this.reason === 'gone' || this.reason === 'version_too_large'
+  }
+
+  /** The server is there and has said something of this resource. */
+  get isAnswer(): boolean {
+    return this.isExpected || REFUSALS.includes(this.reason)
+  }
+
   get code(): ErrorCode & `WAY_KUBERNETES_${string}` {
     if (this.reason === 'credentials') return 'WAY_KUBERNETES_CONFIG'
     return REFUSALS.includes(this.reason) ? 'WAY_KUBERNETES_REFUSED' : 'WAY_KUBERNETES_UNREACHABLE'

@@ -26,7 +26,7 @@ export const REFLECTOR_TIMES: ReflectorTimes = {
   idleMs: 120_000,
   answerMs: 60_000,
   shortMs: 1_000,
-  absentMs: 300_000,
+  absentMs: 60_000,
   pollMs: 60_000,
 }
 
