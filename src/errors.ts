@@ -31,7 +31,6 @@ export type ErrorCode =
   | 'WAY_MANIFEST_DUPLICATE'
   | 'WAY_ZONE_PARSE'
   | 'WAY_NAME_TAKEN'
-  | 'WAY_NAME_INVALID'
   | 'WAY_LISTEN'
   | 'WAY_HTTP_BODY'
   | 'WAY_HTTP_TOKEN'
@@ -39,6 +38,7 @@ export type ErrorCode =
   | 'WAY_HTTP_TOO_LARGE'
   | 'WAY_HTTP_MEDIA_TYPE'
   | 'WAY_HTTP_BUSY'
+  | 'WAY_CACHE_OFF'
   | 'WAY_SERVICE_UNKNOWN'
   | 'WAY_NOT_READY'
   | 'WAY_QUERY_FAILED'
@@ -73,7 +73,6 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   WAY_MANIFEST_DUPLICATE: { status: 409, meaning: 'An object is defined in more than one place.' },
   WAY_ZONE_PARSE: { status: 400, meaning: 'A zone file is wrong; the zone loaded before stays.' },
   WAY_NAME_TAKEN: { status: 409, meaning: 'A name belongs to another owner.' },
-  WAY_NAME_INVALID: { status: 409, meaning: 'A Service can have no name.' },
   WAY_LISTEN: { status: 503, meaning: 'A socket could not be opened on the address.' },
   WAY_HTTP_BODY: { status: 400, meaning: 'The request body or a parameter is malformed.' },
   WAY_HTTP_TOKEN: { status: 401, meaning: 'The request needs a bearer token.' },
@@ -81,6 +80,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   WAY_HTTP_TOO_LARGE: { status: 413, meaning: 'The request body is too large.' },
   WAY_HTTP_MEDIA_TYPE: { status: 415, meaning: 'The request body is not application/json.' },
   WAY_HTTP_BUSY: { status: 503, meaning: 'A limit is reached; try again later.' },
+  WAY_CACHE_OFF: { status: 404, meaning: 'Nothing is cached: no forwarding, or the cache is off.' },
   WAY_SERVICE_UNKNOWN: { status: 404, meaning: 'No Service has this name.' },
   WAY_NOT_READY: { status: 503, meaning: 'The state of the cluster is not known yet; try again later.' },
   WAY_QUERY_FAILED: { status: 503, meaning: 'A query got no answer.' },

@@ -53,7 +53,7 @@ const INFO_CODES: readonly [name: string, code: number][] = Object.entries(INFO_
 const INFO_CODE_CELLS = 1 + Math.max(...Object.values(INFO_CODE))
 
 /** What an answer was, beyond its response code. */
-const ANSWER_KINDS = ['hit', 'nodata', 'nxdomain', 'referral', 'cname', 'synthesized', 'forwarded'] as const
+const ANSWER_KINDS = ['hit', 'nodata', 'nxdomain', 'referral', 'cname', 'synthesized', 'forwarded', 'cached'] as const
 const DROP_REASONS = ['short', 'response', 'oversized', 'source', 'send', 'fault', 'forward'] as const
 const CLOSE_REASONS = ['peer', 'idle', 'connections', 'bytes', 'error', 'stop'] as const
 

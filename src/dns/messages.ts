@@ -1,5 +1,7 @@
 /** What the control thread and the threads of the data plane tell each other. */
 import type { IndexBuffers } from '../index/layout.ts'
+import type { CacheNotice, CacheSetup } from './cache/setup.ts'
+import type { CacheReply, CacheRequest } from './cache/write/inspection.ts'
 import type { UpstreamNotice } from './forward/forwarder.ts'
 import type { HandOver } from './forward/hand-over/inlet.ts'
 import type { ForwardOptions } from './forward/options.ts'
@@ -52,18 +54,26 @@ export interface WorkerSetup {
   readonly block: number
   /** null: nothing is asked elsewhere. */
   readonly forward: ForwardSetup | null
+  /** null: what others have said is not kept. */
+  readonly cache: CacheSetup | null
 }
 
 /** To a thread. A thread that blocks looks when the generation word has moved. */
 export type ToWorker =
   | { readonly type: 'publish'; readonly state: Partial<PublishedState> }
   | { readonly type: 'stop'; readonly deadlineMs: number }
+  /** To the thread that writes the cache. */
+  | { readonly type: 'cache'; readonly number: number; readonly request: CacheRequest }
 
 /** From a thread. */
 export type FromWorker =
   | { readonly type: 'listening' }
   /** `WAY_LISTEN`. The thread ends. */
   | { readonly type: 'listen-failed'; readonly message: string; readonly failure: ListenFailure }
+  /** The answer to the request of that number. */
+  | { readonly type: 'cache'; readonly number: number; readonly reply: CacheReply }
+  /** Something about the file of the cache. */
+  | { readonly type: 'cache-file'; readonly notice: CacheNotice }
   /** Something about an upstream. */
   | { readonly type: 'upstream'; readonly notice: UpstreamNotice }
   /** Something failed and the thread goes on; `count` times since the last report, and at most one report a second. */

@@ -9,6 +9,9 @@
 import { randomUUID } from 'node:crypto'
 import { WaypostError } from '../errors.ts'
 import { CONTROL, type IndexBuffers } from '../index/layout.ts'
+import { type CacheSnapshot, readCacheFigures } from './cache/figures.ts'
+import { type CacheNotice, type CacheOptions, type CacheSetup, makeCacheSetup } from './cache/setup.ts'
+import type { CacheReply, CacheRequest } from './cache/write/inspection.ts'
 import { allocateCounters, type CounterSnapshot, readCounters } from './counters.ts'
 import { allocateFigures, type ForwardSnapshot, readFigures } from './forward/figures.ts'
 import type { UpstreamNotice } from './forward/forwarder.ts'
@@ -43,8 +46,12 @@ export interface DataPlaneOptions {
   readonly receiveBuffer?: number
   /** How names outside of the index are asked elsewhere; left out: they are REFUSED. `responder.forward` has their zones. */
   readonly forward?: ForwardOptions | null
+  /** How their answers are kept; left out, or without `forward`: they are not. */
+  readonly cache?: CacheOptions | null
   /** Hears what a person should know about upstreams. */
   onUpstream?(notice: UpstreamNotice): void
+  /** Hears whether the cache was read from disk, and written to it. */
+  onCacheFile?(notice: CacheNotice): void
   /** Hears of threads that died (they are started again) and of messages that could not be answered. */
   onError(error: Error): void
 }
@@ -67,6 +74,10 @@ export interface DataPlane {
   counters(): CounterSnapshot
   /** null: nothing is forwarded. */
   forwarding(): ForwardSnapshot | null
+  /** null: nothing from outside is kept. */
+  cache(): CacheSnapshot | null
+  /** Looks at entries or takes them out. null: nothing is kept; `late`: the thread gives no answer. */
+  askCache(request: CacheRequest): Promise<CacheReply | 'late' | null>
   workers(): readonly WorkerInfo[]
   /** Answers what was asked, and ends the threads; what is left after `deadlineMs` is cut off. */
   stop(deadlineMs: number): Promise<void>
@@ -109,6 +120,7 @@ class Plane implements DataPlane {
   readonly #control: Int32Array
   readonly #counters: SharedArrayBuffer
   readonly #forward: ForwardSetup | null
+  readonly #cache: CacheSetup | null
   readonly #workers: readonly SupervisedWorker[]
   #state: PublishedState
   #stopped: Promise<void> | null = null
@@ -135,7 +147,9 @@ class Plane implements DataPlane {
     bound: readonly ListenAddress[],
     udpRoles: readonly WorkerRole[],
   ) {
-    const { control, responder, index, views, tcp, onError, onUpstream = () => {}, forward = null } = options
+    const { control, responder, index, views, tcp, onError } = options
+    const { onUpstream = () => {}, onCacheFile = () => {} } = options
+    const { forward = null, cache = null } = options
     const roles: readonly WorkerRole[] = [...udpRoles, { kind: 'stream', listen: bound, limits: tcp }]
     const counters = allocateCounters(roles.length)
     this.bound = bound
@@ -145,15 +159,25 @@ class Plane implements DataPlane {
     this.#control = new Int32Array(control)
     this.#counters = counters
     this.#forward = forward === null ? null : makeForwardSetup(forward, calls, udpRoles.length)
+    this.#cache = forward === null || cache === null ? null : makeCacheSetup(cache, udpRoles.length)
     this.#state = { index, views: packViews(views), responder }
     Atomics.store(this.#control, CONTROL.readers, roles.length)
     this.#workers = roles.map(
       (role, block) =>
         new SupervisedWorker({
           name: role.kind === 'stream' ? 'tcp' : `udp-${block}`,
-          setup: () => ({ role, state: this.#state, control, counters, block, forward: this.#forward }),
+          setup: () => ({
+            role,
+            state: this.#state,
+            control,
+            counters,
+            block,
+            forward: this.#forward,
+            cache: this.#cache,
+          }),
           onError,
           onUpstream,
+          onCacheFile,
         }),
     )
   }
@@ -181,6 +205,15 @@ class Plane implements DataPlane {
       figures,
       options.upstreams.map(({ label }) => label),
     )
+  }
+
+  cache(): CacheSnapshot | null {
+    return this.#cache === null ? null : readCacheFigures(this.#cache.figures)
+  }
+
+  async askCache(request: CacheRequest): Promise<CacheReply | 'late' | null> {
+    // The thread that writes comes last.
+    return this.#cache === null ? null : ((await this.#workers.at(-1)?.askCache(request)) ?? 'late')
   }
 
   workers(): WorkerInfo[] {

@@ -8,6 +8,7 @@ import { STATE } from '../index/layout.ts'
 import type { IndexReader } from '../index/reader.ts'
 import { INFO_CODE, type InfoCode } from '../wire/edns.ts'
 import { CLASS, RCODE, TYPE } from '../wire/record-type.ts'
+import type { CacheAnswers } from './cache/read/answers.ts'
 import { Chaos } from './chaos.ts'
 import { ANSWER, CELL, type Counters, DROP } from './counters.ts'
 import { ERROR_TEXT } from './edns/extended-errors.ts'
@@ -61,9 +62,17 @@ export class Responder {
   #isResumed = false
   #isDeclined = false
   #given: GivenAnswer | null = null
+  readonly #cache: CacheAnswers | null
 
-  constructor(reader: IndexReader, counters: Counters, options: ResponderOptions) {
+  /** @param cacheFor makes the cache's side of a reply; left out: nothing from outside is kept. */
+  constructor(
+    reader: IndexReader,
+    counters: Counters,
+    options: ResponderOptions,
+    cacheFor: ((reply: Reply) => CacheAnswers) | null = null,
+  ) {
     this.#reader = reader
+    this.#cache = cacheFor === null ? null : cacheFor(this.#reply)
     this.#counters = counters
     this.#lookup = new Lookup(reader, this.#reply)
     this.configure(options)
@@ -210,6 +219,7 @@ export class Responder {
 
   /** Finishes the reply with an answer from outside; false: there is none yet. */
   #answerForeign(): boolean {
+    if (this.#answerFromCache()) return true
     const answer = this.#answerInHand()
     if (answer === null) return false
     const reply = this.#reply
@@ -224,6 +234,23 @@ export class Responder {
     reply.isAuthentic = answer.isAuthentic && !this.#lookup.hasFollowed && (query.isAuthenticAsked || query.isDnssecOk)
     reply.isCheckingDisabled = query.isCheckingDisabled
     if (!this.#lookup.hasFollowed) this.#counters.add(ANSWER.forwarded, 1)
+    return true
+  }
+
+  /** Finishes the reply with an answer that is kept; not when one has just come. */
+  #answerFromCache(): boolean {
+    const cache = this.#cache
+    if (cache === null || (this.#isResumed && !this.#isDeclined && this.#given !== null)) return false
+    const { bytes, at, position, hasFollowed } = this.#lookup
+    const query = this.#query
+    const reply = this.#reply
+    if (!cache.answer(bytes, at, this.#reader.name, query, position, this.#isDeclined)) {
+      if (!this.#isResumed) cache.miss()
+      return false
+    }
+    reply.isAuthentic = reply.isAuthentic && !hasFollowed && (query.isAuthenticAsked || query.isDnssecOk)
+    reply.isCheckingDisabled = query.isCheckingDisabled
+    if (!hasFollowed) this.#counters.add(ANSWER.cached, 1)
     return true
   }
 

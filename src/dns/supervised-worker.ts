@@ -1,6 +1,8 @@
 /** One thread of the data plane, started again whenever it dies. */
 import { Worker } from 'node:worker_threads'
 import { WaypostError } from '../errors.ts'
+import type { CacheNotice } from './cache/setup.ts'
+import type { CacheReply, CacheRequest } from './cache/write/inspection.ts'
 import type { UpstreamNotice } from './forward/forwarder.ts'
 import { listenFailed } from './listen.ts'
 import type { FromWorker, ToWorker, WorkerSetup } from './messages.ts'
@@ -13,11 +15,14 @@ export interface SupervisedWorkerOptions {
   readonly setup: () => WorkerSetup
   readonly onError: (error: Error) => void
   readonly onUpstream: (notice: UpstreamNotice) => void
+  readonly onCacheFile: (notice: CacheNotice) => void
 }
 
 /** The wait before a thread is started again: doubled each time, from the first to the longest, in milliseconds. */
 const FIRST_WAIT = 100
 const LONGEST_WAIT = 10_000
+/** How long a thread may take for a request, in milliseconds: all slots of a large cache are gone through. */
+const ASK_MS = 10_000
 /** A thread that lived this long had no trouble starting: the wait begins small again. */
 const HEALTHY_MS = 60_000
 
@@ -30,6 +35,8 @@ export class SupervisedWorker {
   #restartTimer: NodeJS.Timeout | undefined
   #isStopping = false
   #restarts = 0
+  readonly #asked: Map<number, (reply: CacheReply) => void> = new Map()
+  #lastAsked = 0
 
   constructor(options: SupervisedWorkerOptions) {
     this.#options = options
@@ -56,6 +63,19 @@ export class SupervisedWorker {
     this.#worker?.postMessage(message)
   }
 
+  /** Asks the thread about the cache. Resolves with null when it gives no answer in {@link ASK_MS}. */
+  async askCache(request: CacheRequest): Promise<CacheReply | null> {
+    const number = ++this.#lastAsked
+    const { promise, resolve } = Promise.withResolvers<CacheReply | null>()
+    this.#asked.set(number, resolve)
+    const timer = setTimeout(() => resolve(null), ASK_MS)
+    this.post({ type: 'cache', number, request })
+    const reply = await promise
+    clearTimeout(timer)
+    this.#asked.delete(number)
+    return reply
+  }
+
   /** Resolves when the thread has ended; it is cut off after `deadlineMs`. The stop word must be set before. */
   async stop(deadlineMs: number): Promise<void> {
     this.#isStopping = true
@@ -69,7 +89,7 @@ export class SupervisedWorker {
 
   /** @param failed is called when the thread ends before it listens; the thread is not started again then. */
   #spawn(listening: () => void, failed: (error: Error) => void): void {
-    const { name, setup, onError, onUpstream } = this.#options
+    const { name, setup, onError, onUpstream, onCacheFile } = this.#options
     const startedAt = performance.now()
     const worker = new Worker(new URL('./worker.ts', import.meta.url), { name, workerData: setup() })
     let failure = new Error(`The DNS thread ${name} ended unexpectedly`)
@@ -83,6 +103,11 @@ export class SupervisedWorker {
         failure = listenFailed(message.message, message.failure)
       } else if (message.type === 'upstream') {
         onUpstream(message.notice)
+      } else if (message.type === 'cache-file') {
+        onCacheFile(message.notice)
+      } else if (message.type === 'cache') {
+        this.#asked.get(message.number)?.(message.reply)
+        this.#asked.delete(message.number)
       } else {
         const others = message.count > 1 ? ` (and ${message.count - 1} more before)` : ''
         const text = `The DNS thread ${name} met an error: ${message.error.message}${others}`

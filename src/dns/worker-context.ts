@@ -2,6 +2,10 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import { CONTROL, type IndexBuffers } from '../index/layout.ts'
 import { IndexReader } from '../index/reader.ts'
+import { ReaderFigures } from './cache/figures.ts'
+import { CacheAnswers } from './cache/read/answers.ts'
+import { CacheReader } from './cache/read/reader.ts'
+import type { CacheReply, CacheRequest } from './cache/write/inspection.ts'
 import { Counters, DROP } from './counters.ts'
 import type { HandOverWriter } from './forward/hand-over/ring.ts'
 import type { FromWorker, ToWorker, WorkerSetup } from './messages.ts'
@@ -20,6 +24,10 @@ export class WorkerContext implements AnswerContext {
   /** Set where the parts are put together, in a thread that hands queries over or forwards them itself. */
   handOver: HandOverWriter | null = null
   deferral: AnswerContext['defer'] | null = null
+  /** Set in the thread that writes the cache. */
+  inspector: ((request: CacheRequest) => Promise<CacheReply>) | null = null
+  /** null: nothing from outside is kept. */
+  readonly cacheReader: CacheReader | null
   readonly #reader: IndexReader
   readonly #responder: Responder
   readonly #port: MessagePort
@@ -30,14 +38,29 @@ export class WorkerContext implements AnswerContext {
   #faults = 0
   #faultReportedAt = Number.NEGATIVE_INFINITY
 
-  constructor({ state, control, counters, block }: WorkerSetup, port: MessagePort) {
+  constructor({ role, state, control, counters, block, cache }: WorkerSetup, port: MessagePort) {
     this.#port = port
     this.#control = new Int32Array(control)
     this.counters = new Counters(counters, block)
     this.views = new ViewTable(state.views)
     this.#reader = new IndexReader(state.index, control, block)
     this.#indexBytes = bytesOf(state.index)
-    this.#responder = new Responder(this.#reader, this.counters, state.responder)
+    if (cache === null) {
+      this.cacheReader = null
+      this.#responder = new Responder(this.#reader, this.counters, state.responder)
+    } else {
+      const { buffers, figures, options } = cache
+      const reader = new CacheReader(buffers, role.kind === 'stream' ? -1 : block)
+      const counted = new ReaderFigures(figures, block)
+      const isBatched = role.kind === 'batched'
+      this.cacheReader = reader
+      this.#responder = new Responder(
+        this.#reader,
+        this.counters,
+        state.responder,
+        reply => new CacheAnswers(reader, reply, counted, options, isBatched),
+      )
+    }
     const { promise, resolve } = Promise.withResolvers<number>()
     this.stopped = promise
     this.#stop = resolve
@@ -63,6 +86,7 @@ export class WorkerContext implements AnswerContext {
   }
 
   refresh(): void {
+    if (this.cacheReader !== null) this.cacheReader.refresh()
     const generation = Atomics.load(this.#control, CONTROL.generation)
     if (generation === this.#seenGeneration) return
     this.#seenGeneration = generation
@@ -93,6 +117,13 @@ export class WorkerContext implements AnswerContext {
   #take(message: ToWorker): void {
     if (message.type === 'stop') {
       this.#stop(message.deadlineMs)
+      return
+    }
+    if (message.type === 'cache') {
+      this.inspector?.(message.request).then(
+        reply => this.tell({ type: 'cache', number: message.number, reply }),
+        error => this.fault(error),
+      )
       return
     }
     const { index, views, responder } = message.state

@@ -5,6 +5,7 @@
  * others take them as events.
  */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
+import { type Caching, startCaching } from './cache/write/assembly.ts'
 import { type Forwarding, joinBatched, joinPortable, startForwarding } from './forward/assembly.ts'
 import { listenBytes, listenFailureOf } from './listen.ts'
 import type { WorkerRole, WorkerSetup } from './messages.ts'
@@ -14,6 +15,9 @@ import { BatchedUdp } from './udp/batched.ts'
 import { PortableUdp } from './udp/portable.ts'
 import { loadSystemCalls } from './udp/system-calls.ts'
 import { WorkerContext } from './worker-context.ts'
+
+/** The part of the time for stopping in which upstreams may still answer: then the cache is written. */
+const FORWARDING_PART = 0.6
 
 /** The service of one thread: sockets first, then answers until the thread is to stop. */
 interface Service {
@@ -40,10 +44,13 @@ async function serve(setup: WorkerSetup, port: MessagePort): Promise<void> {
   port.close()
 }
 
-async function serviceOf({ role, forward, block }: WorkerSetup, context: WorkerContext): Promise<Service> {
+async function serviceOf({ role, forward, block, cache }: WorkerSetup, context: WorkerContext): Promise<Service> {
   if (role.kind === 'stream') {
     const calls = forward?.handOver == null ? null : await loadSystemCalls()
-    return streamService(role, context, forward === null ? null : startForwarding(context, forward, calls))
+    const caching = cache === null ? null : startCaching(context, cache)
+    const forwarding =
+      forward === null ? null : startForwarding(context, forward, caching === null ? null : caching.service, calls)
+    return streamService(role, context, forwarding, caching)
   }
   if (role.kind === 'portable') {
     if (forward !== null) joinPortable(context, forward, block)
@@ -72,6 +79,7 @@ function streamService(
   { listen, limits }: WorkerRole & { kind: 'stream' },
   context: AnswerContext,
   forwarding: Forwarding | null,
+  caching: Caching | null,
 ): Service {
   const server = new StreamServer(context, limits)
   return {
@@ -79,8 +87,10 @@ function streamService(
       await server.listen(listen)
     },
     run: async () => {
+      void caching?.load()
       const deadlineMs = await context.stopped
-      await Promise.all([server.stop(deadlineMs), forwarding?.stop(deadlineMs)])
+      await Promise.all([server.stop(deadlineMs), forwarding?.stop(deadlineMs * FORWARDING_PART)])
+      caching?.save()
     },
   }
 }

@@ -25,7 +25,7 @@ describe('WorkerContext', () => {
     }
     const role = { kind: 'batched', sockets: [] } as const
     const context = new WorkerContext(
-      { role, state, control, counters: allocateCounters(1), block: 0, forward: null },
+      { role, state, control, counters: allocateCounters(1), block: 0, forward: null, cache: null },
       port2,
     )
     const publish = (published: Partial<PublishedState>): void => {

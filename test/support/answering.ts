@@ -172,7 +172,8 @@ export function makeRrsets(lines: readonly string[]): RRset[] {
   return sets
 }
 
-function makeRdata(type: string, [first = '', ...rest]: readonly string[]): Uint8Array {
+/** RDATA of words as they stand in {@link makeRrsets}. */
+export function makeRdata(type: string, [first = '', ...rest]: readonly string[]): Uint8Array {
   if (type === 'A') return parseAddress(first)?.slice(12) ?? new Uint8Array(4)
   if (type === 'AAAA') return parseAddress(first) ?? new Uint8Array(16)
   if (type === 'TXT') return Uint8Array.of(first.length, ...new TextEncoder().encode(first))

@@ -40,6 +40,18 @@ export function fakeFigures(): MetricSources {
       late: [{ labels: ['10.0.0.53:53'], value: 0.3 }],
       duration: { bounds: [0.001, 0.01], counts: [5, 2, 1], sum: 0.5 },
     }),
+    cache: () => ({
+      hits: [{ labels: ['positive'], value: 7 }],
+      stale: 1,
+      misses: 3,
+      insertions: [{ labels: ['nxdomain'], value: 2 }],
+      entries: 2,
+      bytes: 512,
+      evictions: 1,
+      refused: 0,
+      prefetches: 1,
+      flushed: 1,
+    }),
     index: () => ({
       names: 10,
       zones: 3,
@@ -67,17 +79,6 @@ export function fakeFigures(): MetricSources {
         services: 4,
         waiting: 0,
         queue: 0,
-      },
-    ],
-    status: () => [
-      {
-        network: 'default',
-        isLeader: true,
-        transitions: 1,
-        dirty: 2,
-        waitingEvents: 0,
-        writes: [{ labels: ['done'], value: 5 }],
-        events: [{ labels: ['ServiceCIDRFull', 'created'], value: 1 }],
       },
     ],
     feed: () => ({

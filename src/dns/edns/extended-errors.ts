@@ -19,6 +19,8 @@ export const ERROR_TEXT: {
   readonly unanswered: Uint8Array
   readonly unusable: Uint8Array
   readonly recursion: Uint8Array
+  readonly stale: Uint8Array
+  readonly cachedFailure: Uint8Array
 } = {
   malformed: encoder.encode('malformed message'),
   opcode: encoder.encode('only queries are answered'),
@@ -35,4 +37,6 @@ export const ERROR_TEXT: {
   unanswered: encoder.encode('no upstream has answered in time'),
   unusable: encoder.encode('no upstream is usable'),
   recursion: encoder.encode('recursion is not desired'),
+  stale: encoder.encode('answer is out of date'),
+  cachedFailure: encoder.encode('failed a moment ago'),
 }

@@ -1,6 +1,8 @@
 /** Puts the parts of forwarding together, in the thread that forwards and in those that hand queries to it. */
 import { connect as connectTcp } from 'node:net'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
+import { Prefetch } from '../cache/write/prefetch.ts'
+import type { CacheService } from '../cache/write/service.ts'
 import type { ForwardSetup } from '../messages.ts'
 import type { AnswerContext } from '../transport.ts'
 import type { SystemCalls } from '../udp/system-calls.ts'
@@ -18,6 +20,8 @@ import type { UpstreamOptions } from './options.ts'
 
 /** Octets of a reply over a stream. */
 const CAPACITY = 65_535
+/** How often a thread that runs its event loop says that it holds nothing of the cache, milliseconds. */
+const CACHE_ACKNOWLEDGE_MS = 50
 /** How often is looked whether everybody has their answer, at the stop; milliseconds. */
 const STOP_POLL = 5
 
@@ -28,14 +32,19 @@ export interface Forwarding {
 }
 
 /** Starts forwarding; from then on `context.defer` works in this thread. @param calls null: without batched UDP. */
-export function startForwarding(context: WorkerContext, setup: ForwardSetup, calls: SystemCalls | null): Forwarding {
+export function startForwarding(
+  context: WorkerContext,
+  setup: ForwardSetup,
+  cache: CacheService | null,
+  calls: SystemCalls | null,
+): Forwarding {
   const random = new RandomSource()
   const forwarder = new Forwarder({
     options: setup.options,
     figures: setup.figures,
     clock: () => performance.now(),
     random,
-    cache: null,
+    cache,
     channels: upstream => channelsTo(upstream, random),
     notice: notice => context.tell({ type: 'upstream', notice }),
   })
@@ -47,10 +56,13 @@ export function startForwarding(context: WorkerContext, setup: ForwardSetup, cal
       ? new HandOverInlet(calls, context.counters, handOver, reception, forwarder)
       : new RemoteInlet(channel, reception, () => forwarder.flush())
   inlet.start()
+  const apexes = setup.options.zones.map(zone => zone.apex)
+  const prefetch = cache === null ? null : new Prefetch(cache, apexes, forwarder)
   return {
     stop: async deadlineMs => {
       const end = performance.now() + deadlineMs
       while (!forwarder.isIdle && performance.now() < end) await new Promise(resolve => setTimeout(resolve, STOP_POLL))
+      prefetch?.close()
       forwarder.close()
       inlet.close()
     },
@@ -70,7 +82,12 @@ export function joinBatched(context: WorkerContext, setup: ForwardSetup, block: 
 export function joinPortable(context: WorkerContext, setup: ForwardSetup, block: number): void {
   const remote = new RemoteForward(setup.channel, String(block))
   context.deferral = (query, view, transport, reply) => remote.defer(query, view, transport, reply)
-  void context.stopped.then(() => remote.close())
+  // A thread that waits for events holds no place of the cache: memory that it could have seen comes free.
+  const idle = setInterval(() => context.cacheReader?.refresh(), CACHE_ACKNOWLEDGE_MS)
+  void context.stopped.then(() => {
+    clearInterval(idle)
+    remote.close()
+  })
 }
 
 /** Takes queries of this thread itself: those of its streams. */

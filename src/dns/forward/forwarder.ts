@@ -8,7 +8,7 @@ import { ERROR_TEXT } from '../edns/extended-errors.ts'
 import { type ForeignAnswer, failure } from './answer.ts'
 import { type Ending, Exchange, type ExchangeParts, HedgeBudget } from './exchange/exchange.ts'
 import type { RandomSource } from './exchange/random.ts'
-import { TimerQueue } from './exchange/timer-queue.ts'
+import { type Timed, TimerQueue } from './exchange/timer-queue.ts'
 import { ForwardFigures, UpstreamFigures } from './figures.ts'
 import { IncomingReader } from './message/incoming.ts'
 import type { ForwardOptions, UpstreamOptions } from './options.ts'
@@ -18,9 +18,13 @@ import { Upstream } from './upstream/upstream.ts'
 
 /** Keeps answers; see `cache/`. */
 export interface AnswerCache {
-  /** An upstream has said so, or none could say: then the code is SERVFAIL. */
+  /** An upstream has said so. */
   store(question: ForeignQuestion, answer: ForeignAnswer): void
-  /** An answer that is out of date and better than none (RFC 8767); null: there is none. */
+  /** None could say. @returns what is said instead: an answer that is out of date (RFC 8767), or the failure. */
+  failed(question: ForeignQuestion, answer: ForeignAnswer): ForeignAnswer
+  /** Whether there is an answer, out of date or not. */
+  hasStale(question: ForeignQuestion): boolean
+  /** That answer, as one that is out of date; null: there is none. */
   stale(question: ForeignQuestion): ForeignAnswer | null
 }
 
@@ -50,6 +54,29 @@ type Waiter = (answer: ForeignAnswer) => void
 const TOO_MANY: ForeignAnswer = failure(RCODE.SERVFAIL, INFO_CODE.other, ERROR_TEXT.busy)
 const STOPPED: ForeignAnswer = failure(RCODE.SERVFAIL, INFO_CODE.notReady, ERROR_TEXT.stopping)
 
+/** Clients wait so long before they are given an answer that is out of date (RFC 8767 section 5, client response timer). */
+const CLIENT_RESPONSE_MS = 1800
+
+/** A question that upstreams are asked, and who waits for it. */
+class Flight implements Timed {
+  dueAt = 0
+  readonly exchange: Exchange
+  waiters: Waiter[]
+  /** What whoever asks from now on gets at once: waiting took too long. */
+  stale: ForeignAnswer | null = null
+  readonly #late: (flight: Flight) => void
+
+  constructor(exchange: Exchange, waiter: Waiter, late: (flight: Flight) => void) {
+    this.exchange = exchange
+    this.waiters = [waiter]
+    this.#late = late
+  }
+
+  due(): void {
+    this.#late(this)
+  }
+}
+
 /** See the top of the file. */
 export class Forwarder {
   readonly #parts: ForwarderParts
@@ -58,7 +85,7 @@ export class Forwarder {
   readonly #choices: readonly Choice[]
   readonly #timers: TimerQueue
   readonly #exchangeParts: ExchangeParts
-  readonly #inFlight: Map<string, { readonly exchange: Exchange; readonly waiters: Waiter[] }> = new Map()
+  readonly #inFlight: Map<string, Flight> = new Map()
   #waiting = 0
   #isClosed = false
 
@@ -102,22 +129,24 @@ export class Forwarder {
     }
     const key = keyOf(question)
     const present = this.#inFlight.get(key)
-    this.#waiting++
     if (present !== undefined) {
       this.#figures.add('joined', 1)
-      present.waiters.push(waiter)
-      this.#noteFlight()
+      this.#join(present, waiter)
       return
     }
-    const waiters = [waiter]
+    this.#waiting++
     const choice = this.#choices[question.zone] as Choice
     const exchange = new Exchange(question, choice, this.#exchangeParts, (answer, ending) => {
       this.#inFlight.delete(key)
-      this.#waiting -= waiters.length
+      flight.dueAt = -1
+      this.#waiting -= flight.waiters.length
       this.#noteFlight()
-      this.#answered(question, answer, ending, waiters)
+      this.#answered(question, answer, ending, flight.waiters)
     })
-    this.#inFlight.set(key, { exchange, waiters })
+    const flight = new Flight(exchange, waiter, late => this.#late(question, late))
+    this.#inFlight.set(key, flight)
+    if (this.#parts.cache?.hasStale(question) === true)
+      this.#timers.schedule(flight, this.#parts.clock() + CLIENT_RESPONSE_MS)
     this.#figures.add('asked', 1)
     this.#noteFlight()
     exchange.start()
@@ -143,9 +172,32 @@ export class Forwarder {
   #answered(question: ForeignQuestion, answer: ForeignAnswer, ending: Ending, waiters: readonly Waiter[]): void {
     const { cache } = this.#parts
     this.#figures.add(ending, 1)
-    const stale = ending === 'answered' ? null : (cache?.stale(question) ?? null)
-    if (stale === null) cache?.store(question, answer)
-    for (const waiter of waiters) waiter(stale ?? answer)
+    let said = answer
+    if (ending === 'answered') cache?.store(question, answer)
+    else said = cache?.failed(question, answer) ?? answer
+    for (const waiter of waiters) waiter(said)
+  }
+
+  #join(flight: Flight, waiter: Waiter): void {
+    if (flight.stale !== null) {
+      waiter(flight.stale)
+      return
+    }
+    this.#waiting++
+    flight.waiters.push(waiter)
+    this.#noteFlight()
+  }
+
+  /** Upstreams take their time, and there is an answer that is out of date: it is given, and they are asked on. */
+  #late(question: ForeignQuestion, flight: Flight): void {
+    const stale = this.#parts.cache?.stale(question) ?? null
+    if (stale === null) return
+    const { waiters } = flight
+    flight.stale = stale
+    flight.waiters = []
+    this.#waiting -= waiters.length
+    this.#noteFlight()
+    for (const waiter of waiters) waiter(stale)
   }
 
   #noteFlight(): void {
