@@ -1,4 +1,5 @@
 /** The `dns` section of the configuration file, and the values that flags have, too. */
+import { type CacheConfig, cacheSection } from './forward/cache.ts'
 import { type FileForward, forwardSchema } from './forward/section.ts'
 import { list, object, optional, orNull, required, type Schema, section, value } from './schema.ts'
 import {
@@ -34,6 +35,7 @@ export interface FileDns {
   readonly chaos: { readonly version: string; readonly id: string } | null
   readonly tcp: { readonly idle: number; readonly maxConnections: number; readonly maxBytesPerConnection: number }
   readonly forward: FileForward | null
+  readonly cache: CacheConfig | null
 }
 
 /** The values that flags have, too. */
@@ -131,5 +133,6 @@ export function dnsSchema(location: Scalar<string>): Schema<FileDns> {
       }),
     ),
     forward: optional(orNull(forwardSchema(location)), null, 'none', ''),
+    cache: cacheSection(location),
   })
 }

@@ -1,9 +1,9 @@
 /** What Waypost knows after its configuration was read. */
 import type { Prefix } from '../ip/prefix.ts'
 import type { LogLevel, PodRecords, Transport } from './dns.ts'
+import type { CacheConfig } from './forward/cache.ts'
 import type { ForwardConfig } from './forward/section.ts'
 import type { FileSource } from './source.ts'
-import type { StatusConfig } from './status.ts'
 import type { ListenAddress } from './values.ts'
 
 /** One network: who sees it, and the cluster whose Services it holds. Its number (view) is its index in the list. */
@@ -23,8 +23,6 @@ export interface NetworkConfig {
     readonly source: FileSource
     /** An API server gives the addresses of its Services itself. */
     readonly addressGiver: 'pool' | 'api-server'
-    /** null: nothing is written to the API server, or there is none. */
-    readonly status: StatusConfig | null
   }
 }
 
@@ -52,6 +50,8 @@ export interface Config {
     readonly tcp: { readonly idleMs: number; readonly maxConnections: number; readonly maxBytesPerConnection: number }
     /** Where names outside of our zones go; null: they are refused. */
     readonly forward: ForwardConfig | null
+    /** How their answers are kept; null: they are not. */
+    readonly cache: CacheConfig | null
   }
   readonly http: {
     readonly listen: ListenAddress

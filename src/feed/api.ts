@@ -4,7 +4,8 @@ import { WaypostError } from '../errors.ts'
 import type { ApiBackend, ProbeBackend } from './backend.ts'
 import type { RouteHub } from './hub.ts'
 import { addressEndpoints } from './resources/addresses.ts'
-import { type Endpoint, JSON_TYPE, type Parameter, type Schema } from './resources/endpoint.ts'
+import { cacheEndpoints } from './resources/cache.ts'
+import type { Endpoint, Parameter, Schema } from './resources/endpoint.ts'
 import { explainEndpoints } from './resources/explain.ts'
 import { checkMediaType, makeGuard } from './resources/guard.ts'
 import { healthEndpoints } from './resources/health.ts'
@@ -51,6 +52,7 @@ export function buildApi(backend: ApiBackend, hub: RouteHub, options: ApiOptions
     ...routeEndpoints(hub, backend.networks),
     ...watchEndpoints(hub, backend.networks),
     ...explainEndpoints(backend),
+    ...cacheEndpoints(backend),
   ]
   for (const endpoint of [...endpoints, openapiEndpoint(endpoints)]) addEndpoint(app, endpoint, guard)
   return app
@@ -118,7 +120,7 @@ function sendRefusal(error: unknown, reply: FastifyReply, { logger }: Pick<ApiOp
     .headers(refusal.headers)
     .removeHeader('content-length')
     .removeHeader('etag')
-    .type(JSON_TYPE)
+    .type('application/json; charset=utf-8')
     .send(bodyOf(refusal))
 }
 
@@ -126,31 +128,25 @@ function addEndpoint(app: FastifyInstance, endpoint: Endpoint, guard: (request: 
   const repeatable = Object.entries(endpoint.query ?? {})
     .filter(([, parameter]) => parameter.schema['type'] === 'array')
     .map(([name]) => name)
-  const shared = {
+  app.route({
+    method: endpoint.method,
     url: endpoint.path.replace(/\{(\w+)\}/g, ':$1'),
+    exposeHeadRoute: endpoint.method === 'GET' && endpoint.isStream !== true,
     schema: {
       params: schemaOf(endpoint.parameters, true),
       querystring: schemaOf(endpoint.query, false),
       ...(endpoint.body === undefined ? {} : { body: endpoint.body }),
     },
-    onRequest: async (request: FastifyRequest) => {
+    onRequest: async request => {
       if (endpoint.isWrite === true) guard(request)
       if (endpoint.body !== undefined) checkMediaType(request)
     },
-    preValidation: async (request: FastifyRequest) => {
+    preValidation: async request => {
       const query = request.query as Record<string, unknown>
       for (const name of repeatable) if (typeof query[name] === 'string') query[name] = [query[name]]
     },
-  }
-  app.route({
-    ...shared,
-    method: endpoint.method,
-    exposeHeadRoute: endpoint.method === 'GET' && endpoint.head === undefined,
     handler: async (request, reply) => await endpoint.handle(request, reply),
   })
-  const { head } = endpoint
-  if (head === undefined) return
-  app.route({ ...shared, method: 'HEAD', handler: async (request, reply) => await head(request, reply) })
 }
 
 /** Unknown query parameters are let through, as HTTP servers do. */

@@ -56,6 +56,23 @@ export interface Explanation {
   readonly lines: readonly string[]
 }
 
+/** One element of `GET /v1/cache`. */
+export interface CacheEntryView {
+  /** With the final dot. */
+  readonly name: string
+  readonly type: string
+  readonly kind: 'positive' | 'nodata' | 'nxdomain' | 'failure'
+  readonly dnssecOk: boolean
+  readonly checkingDisabled: boolean
+  readonly authentic: boolean
+  readonly ttl: number
+  readonly stale: boolean
+  readonly age: number
+  readonly bytes: number
+  readonly records: number
+  readonly hits: number
+}
+
 /** What supervisors and scrapers ask. */
 export interface ProbeBackend {
   ready(): Readiness
@@ -101,4 +118,17 @@ export interface ApiBackend extends ProbeBackend {
    * @throws WaypostError WAY_HTTP_BODY when the name or the type is malformed.
    */
   explain(name: string, type: string | null, from: string | null): Explanation | Promise<Explanation>
+  /**
+   * Answers of upstreams that are kept for a name.
+   *
+   * @param name as the user wrote it.
+   * @throws WaypostError WAY_HTTP_BODY when it is malformed, WAY_CACHE_OFF, WAY_HTTP_BUSY.
+   */
+  cacheEntries(name: string): Promise<readonly CacheEntryView[]>
+  /**
+   * Takes them out, and with `below` those of all names below.
+   *
+   * @returns how many. @throws WaypostError as {@link cacheEntries}.
+   */
+  flushCache(name: string, below: boolean): Promise<number>
 }

@@ -88,6 +88,22 @@ export const METRICS: readonly MetricDefinition[] = [
     read: s => s.forwarding()?.duration ?? { bounds: [], counts: [0], sum: 0 },
   },
 
+  counter('cache_hits_total', 'Answers from the cache, by what they say.', ['kind'], s => s.cache()?.hits ?? []),
+  counter('cache_stale_total', 'Those of them that were out of date.', [], s => cached(s, 'stale')),
+  counter('cache_misses_total', 'Questions that the cache had no answer to.', [], s => cached(s, 'misses')),
+  counter(
+    'cache_insertions_total',
+    'Answers and failures that were kept, by what they say.',
+    ['kind'],
+    s => s.cache()?.insertions ?? [],
+  ),
+  counter('cache_evictions_total', 'Entries that went to make room.', [], s => cached(s, 'evictions')),
+  counter('cache_refused_total', 'Answers that found no room.', [], s => cached(s, 'refused')),
+  counter('cache_prefetches_total', 'Answers fetched again before they expired.', [], s => cached(s, 'prefetches')),
+  counter('cache_flushed_total', 'Entries taken out by hand.', [], s => cached(s, 'flushed')),
+  gauge('cache_entries', 'Entries in the cache.', [], s => cached(s, 'entries')),
+  gauge('cache_bytes', 'Octets of its entries.', [], s => cached(s, 'bytes')),
+
   gauge(
     'index_names',
     'Names in the index, every network counted; one that several owners share has an entry for each of them too.',
@@ -149,25 +165,6 @@ export const METRICS: readonly MetricDefinition[] = [
   perNetwork('services', 'Services known.', n => n.services),
   perNetwork('waiting_services', 'Services that have no address yet.', n => n.waiting),
   perNetwork('reconcile_queue_keys', 'Keys that wait to be reconciled.', n => n.queue),
-
-  gauge('status_leader', '1 while this replica writes the status of the cluster.', ['network'], s =>
-    s.status().map(n => ({ labels: [n.network], value: n.isLeader ? 1 : 0 })),
-  ),
-  counter('status_leader_transitions_total', 'How often it began or ceased to.', ['network'], s =>
-    s.status().map(n => ({ labels: [n.network], value: n.transitions })),
-  ),
-  gauge('status_dirty_services', 'Services whose sync version is to be written.', ['network'], s =>
-    s.status().map(n => ({ labels: [n.network], value: n.dirty })),
-  ),
-  counter('status_writes_total', 'Writes of sync versions by result.', ['network', 'result'], s =>
-    s.status().flatMap(n => n.writes.map(w => ({ labels: [n.network, ...w.labels], value: w.value }))),
-  ),
-  gauge('status_waiting_events', 'Objects that wait for their Event.', ['network'], s =>
-    s.status().map(n => ({ labels: [n.network], value: n.waitingEvents })),
-  ),
-  counter('status_events_total', 'Events by reason and by what became of them.', ['network', 'reason', 'result'], s =>
-    s.status().flatMap(n => n.events.map(e => ({ labels: [n.network, ...e.labels], value: e.value }))),
-  ),
 
   gauge('feed_version', 'Number of the last publish.', [], s => one(s.feed().version)),
   gauge('feed_watchers', 'Open watch streams.', [], s => one(s.feed().watchers)),
@@ -266,6 +263,15 @@ function perResource(
         ),
       )
   return { type, name: `waypost_${name}`, help, labels: ['network', 'resource', ...labels], read: all }
+}
+
+/** A figure of the cache; nothing when nothing is kept. */
+function cached(
+  sources: MetricSources,
+  name: Exclude<keyof NonNullable<ReturnType<MetricSources['cache']>>, 'hits' | 'insertions'>,
+): readonly Labelled[] {
+  const figures = sources.cache()
+  return figures === null ? [] : one(figures[name])
 }
 
 function one(value: number): readonly Labelled[] {

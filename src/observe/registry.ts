@@ -103,10 +103,10 @@ function oncePerScrape(sources: MetricSources): { sources: MetricSources; forget
     sources: {
       dns: () => keep('dns', () => sources.dns()),
       forwarding: () => keep('forwarding', () => sources.forwarding()),
+      cache: () => keep('cache', () => sources.cache()),
       index: () => keep('index', () => sources.index()),
       pools: () => keep('pools', () => sources.pools()),
       networks: () => keep('networks', () => sources.networks()),
-      status: () => keep('status', () => sources.status()),
       feed: () => keep('feed', () => sources.feed()),
       zones: () => keep('zones', () => sources.zones()),
     },

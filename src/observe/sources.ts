@@ -79,6 +79,25 @@ export interface ForwardFigures {
   readonly duration: Distribution
 }
 
+/** Answers of upstreams that are kept. */
+export interface CacheFigures {
+  /** kind */
+  readonly hits: readonly Labelled[]
+  /** Hits that were out of date. */
+  readonly stale: number
+  readonly misses: number
+  /** kind */
+  readonly insertions: readonly Labelled[]
+  readonly entries: number
+  readonly bytes: number
+  readonly evictions: number
+  /** Answers that found no room. */
+  readonly refused: number
+  readonly prefetches: number
+  /** Entries taken out by hand. */
+  readonly flushed: number
+}
+
 /** The name index. */
 export interface IndexFigures {
   readonly names: number
@@ -154,32 +173,16 @@ export interface ZoneFigures {
   readonly faulty: number
 }
 
-/** What one network's API server is told. */
-export interface StatusFigures {
-  readonly network: string
-  readonly isLeader: boolean
-  /** How often this process became the leader or stopped being it. */
-  readonly transitions: number
-  /** Services whose annotation is to be written. */
-  readonly dirty: number
-  /** Objects that wait for their Event. */
-  readonly waitingEvents: number
-  /** result */
-  readonly writes: readonly Labelled[]
-  /** reason, result */
-  readonly events: readonly Labelled[]
-}
-
 /** Everything that is collected at a scrape. */
 export interface MetricSources {
   dns(): DnsFigures
   /** null: nothing is forwarded. */
   forwarding(): ForwardFigures | null
+  /** null: nothing is kept. */
+  cache(): CacheFigures | null
   index(): IndexFigures
   pools(): readonly PoolFigures[]
   networks(): readonly NetworkFigures[]
-  /** Networks whose status is written. */
-  status(): readonly StatusFigures[]
   feed(): FeedFigures
   zones(): ZoneFigures
 }

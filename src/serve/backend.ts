@@ -1,13 +1,23 @@
 /** What the HTTP API shows of the control thread and asks of it. */
 
 import type { Control, ControlledNetwork } from '../control/control.ts'
-import type { PublishedService } from '../control/published.ts'
+import type { PublishedService } from '../control/network.ts'
+import type { CacheReply, CacheRequest } from '../dns/cache/write/inspection.ts'
 import { WaypostError } from '../errors.ts'
-import type { AddressView, ApiBackend, AppAddress, Explanation, Readiness, ServiceView } from '../feed/backend.ts'
+import type {
+  AddressView,
+  ApiBackend,
+  AppAddress,
+  CacheEntryView,
+  Explanation,
+  Readiness,
+  ServiceView,
+} from '../feed/backend.ts'
 import { formatAddress, parseAddress } from '../ip/address.ts'
 import { namesOf } from '../naming/names.ts'
 import type { Allocator } from '../pool/allocator.ts'
 import type { Claim, OwnerRef } from '../pool/claims.ts'
+import { foldName, NameError, nameOfKey, parseName } from '../wire/name.ts'
 import type { Explainer } from './explain.ts'
 
 /** What the backend is made of. */
@@ -17,6 +27,7 @@ export interface BackendOptions {
   readonly explainer: Explainer
   readiness(): Readiness
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>
+  askCache(request: CacheRequest): Promise<CacheReply | 'late' | null>
 }
 
 /** See the top of the file. */
@@ -115,6 +126,26 @@ export class Backend implements ApiBackend {
     return this.#options.explainer.explain(name, type, from)
   }
 
+  async cacheEntries(name: string): Promise<readonly CacheEntryView[]> {
+    const reply = await this.#askCache({ kind: 'show', name: wireName(name) })
+    return reply.kind === 'show' ? reply.entries : []
+  }
+
+  async flushCache(name: string, below: boolean): Promise<number> {
+    const reply = await this.#askCache({ kind: 'flush', name: wireName(name), below })
+    return reply.kind === 'flush' ? reply.flushed : 0
+  }
+
+  async #askCache(request: CacheRequest): Promise<CacheReply> {
+    const reply = await this.#options.askCache(request)
+    if (reply === null) {
+      const message = 'There is no cache: "dns.forward" is left out, or "dns.cache" is null'
+      throw new WaypostError('WAY_CACHE_OFF', message)
+    }
+    if (reply === 'late') throw new WaypostError('WAY_HTTP_BUSY', 'The cache gives no answer at the moment')
+    return reply
+  }
+
   #claimsOn(text: string, network: string | null): Claim[] {
     const address = parseAddress(text)
     if (address === null) return []
@@ -143,4 +174,14 @@ function viewOf(entry: ControlledNetwork, key: string, published: PublishedServi
 
 function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0
+}
+
+/** The folded wire name of a text. @throws WaypostError WAY_HTTP_BODY. */
+function wireName(text: string): Uint8Array {
+  try {
+    return nameOfKey(foldName(parseName(text)))
+  } catch (error) {
+    if (error instanceof NameError) throw new WaypostError('WAY_HTTP_BODY', error.message)
+    throw error
+  }
 }

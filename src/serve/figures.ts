@@ -4,14 +4,7 @@ import type { Control } from '../control/control.ts'
 import type { DataPlane } from '../dns/plane.ts'
 import type { RouteHub } from '../feed/hub.ts'
 import type { IndexWriter } from '../index/writer.ts'
-import type {
-  MetricSources,
-  NetworkFigures,
-  PoolFigures,
-  ResourceFigures,
-  StatusFigures,
-  ZoneFigures,
-} from '../observe/sources.ts'
+import type { MetricSources, NetworkFigures, PoolFigures, ResourceFigures, ZoneFigures } from '../observe/sources.ts'
 import type { Allocator } from '../pool/allocator.ts'
 
 /** The parts that are counted. */
@@ -21,20 +14,19 @@ export interface CountedParts {
   readonly writer: IndexWriter
   readonly plane: () => DataPlane
   readonly hub: RouteHub
-  readonly status: () => readonly StatusFigures[]
   readonly zones: () => ZoneFigures
 }
 
 /** The functions that the metrics page reads. */
 export function figuresOf(parts: CountedParts): MetricSources {
-  const { control, allocator, writer, plane, hub, status, zones } = parts
+  const { control, allocator, writer, plane, hub, zones } = parts
   return {
     dns: () => plane().counters(),
     forwarding: () => plane().forwarding(),
+    cache: () => plane().cache(),
     index: () => writer.stats(),
     pools: () => control.networks.map(({ settings }) => poolFigures(allocator, settings.name)),
     networks: () => control.networks.map(networkFigures),
-    status,
     feed: () => hub.figures(),
     zones,
   }

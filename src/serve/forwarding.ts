@@ -2,6 +2,7 @@
 
 import { formatUpstream } from '../config/forward/upstream.ts'
 import type { Config } from '../config.ts'
+import type { CacheOptions } from '../dns/cache/setup.ts'
 import type { ForwardOptions, UpstreamOptions } from '../dns/forward/options.ts'
 import { foldName, nameOfKey, parseName } from '../wire/name.ts'
 
@@ -21,4 +22,22 @@ export function forwardingOf({ dns }: Config): ForwardOptions | null {
   }))
   const { maxInFlight, deadlineMs, randomCase } = forward
   return { zones, upstreams, maxInFlight, deadlineMs, randomCase }
+}
+
+/** null: what upstreams say is not kept. */
+export function cacheOf({ dns }: Config): CacheOptions | null {
+  if (dns.cache === null) return null
+  const { maxBytes, maxEntries, minTtl, maxTtl, maxNegativeTtl, stale, prefetch, except, file } = dns.cache
+  const rules = {
+    minTtl: seconds(minTtl),
+    maxTtl: seconds(maxTtl),
+    maxNegativeTtl: seconds(maxNegativeTtl),
+    stale: seconds(stale),
+    prefetch,
+  }
+  return { maxBytes, maxEntries, rules, except: except.map(zone => nameOfKey(foldName(parseName(zone)))), file }
+}
+
+function seconds(milliseconds: number): number {
+  return Math.ceil(milliseconds / 1000)
 }

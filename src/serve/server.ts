@@ -7,6 +7,7 @@ import type { Config, NetworkConfig } from '../config.ts'
 import { Control, indexSeed, type NamingSettings } from '../control/control.ts'
 import { type LoadedZone, ZoneFiles } from '../control/zone-files.ts'
 import { refusedZones, type ZoneProblem } from '../control/zone-folder.ts'
+import type { CacheNotice } from '../dns/cache/setup.ts'
 import type { UpstreamNotice } from '../dns/forward/forwarder.ts'
 import { isWildcard, type ListenAddress, listenBytes, listenError } from '../dns/listen.ts'
 import { type DataPlane, startDataPlane } from '../dns/plane.ts'
@@ -20,7 +21,7 @@ import { type Address, parseAddress } from '../ip/address.ts'
 import { isPrefix, parsePrefix } from '../ip/prefix.ts'
 import { Health } from '../observe/health.ts'
 import { createMetrics } from '../observe/registry.ts'
-import type { StatusFigures, ZoneFigures } from '../observe/sources.ts'
+import type { ZoneFigures } from '../observe/sources.ts'
 import { Allocator } from '../pool/allocator.ts'
 import { VERSION } from '../version.ts'
 import { foldName } from '../wire/name.ts'
@@ -30,11 +31,10 @@ import type { BoundAddresses } from './banner.ts'
 import { Explainer } from './explain.ts'
 import { appClaims } from './explain-names.ts'
 import { figuresOf } from './figures.ts'
-import { forwardingOf } from './forwarding.ts'
+import { cacheOf, forwardingOf } from './forwarding.ts'
 import { MemoryKeeper } from './memory.ts'
 import { type Probes, startProbes } from './probes.ts'
-import { type OpenClient, Sources } from './sources.ts'
-import { StatusWriters, writtenNetworks } from './status.ts'
+import { Sources } from './sources.ts'
 
 /** A server that runs. */
 export interface RunningServer {
@@ -53,8 +53,6 @@ export interface RunningServer {
 export interface ReplaceableParts {
   /** In place of the configured source. */
   readonly makeSource?: (network: string) => Source
-  /** In place of the client that the configuration describes. */
-  readonly openClient?: OpenClient
 }
 
 /** Milliseconds that the DNS threads get to answer what is in flight. */
@@ -110,17 +108,16 @@ class Assembly {
   #refusedZones: readonly ZoneProblem[] = []
   #api: Awaited<ReturnType<typeof buildApi>> | null = null
   #probes: Probes | null = null
-  readonly #status: StatusWriters
 
   constructor(
     config: Config,
     log: Logger,
     allocator: Allocator,
     undo: (() => unknown)[],
-    { makeSource, openClient }: ReplaceableParts,
+    { makeSource }: ReplaceableParts,
   ) {
     this.#config = config
-    this.#sources = new Sources(config, log, openClient)
+    this.#sources = new Sources(config, log)
     this.#makeSource = makeSource ?? (name => this.#sources.make(name))
     this.#log = log
     this.#allocator = allocator
@@ -143,14 +140,12 @@ class Assembly {
       const refused = this.#refusedZones.length
       return { loaded: this.#loadedZones.length - refused, faulty: this.#zoneProblems.length + refused }
     }
-    const status = (): readonly StatusFigures[] => this.#status.figures()
-    const parts = { allocator, writer: this.#writer, hub: this.#hub, status, zones }
+    const parts = { allocator, writer: this.#writer, hub: this.#hub, zones }
     const build = { version: VERSION, node: process.version }
     this.#metrics = createMetrics(
       figuresOf({ ...parts, control: this.#control, plane: () => this.#needPlane() }),
       build,
     )
-    this.#status = new StatusWriters(writtenNetworks(this.#control, config, this.#sources), log)
     this.#declareHealth()
   }
 
@@ -203,11 +198,7 @@ class Assembly {
       writer: this.#writer,
       log: this.#log,
       makeSource: this.#makeSource,
-      onPublish: changes => {
-        this.#hub.publish(changes)
-        this.#status.routesChanged(changes)
-      },
-      onTrouble: (network, service) => this.#status.troubleChanged(network, service),
+      onPublish: changes => this.#hub.publish(changes),
       onReconciled: seconds => {
         this.#metrics.observeReconcile(seconds)
         if (seconds > BULK_STEP) this.#noteBulk()
@@ -262,7 +253,6 @@ class Assembly {
       if (feed.serving) this.#health.met(`network ${settings.name}`)
     }
     if (this.#control.serving) this.#hub.open()
-    this.#status.start()
     if (!this.#isReady && this.#health.readiness().ready) {
       this.#isReady = true
       this.#log.info({ event: 'ready' }, 'Ready')
@@ -287,7 +277,9 @@ class Assembly {
       index: this.#writer.buffers,
       tcp: dns.tcp,
       forward: forwardingOf(this.#config),
+      cache: cacheOf(this.#config),
       onUpstream: notice => this.#noteUpstream(notice),
+      onCacheFile: notice => this.#noteCacheFile(notice),
       onError: error => this.#log.error({ event: 'dns_thread_failed', error: String(error) }, 'A DNS thread failed'),
     })
   }
@@ -295,6 +287,10 @@ class Assembly {
   #noteUpstream({ event, upstream, message }: UpstreamNotice): void {
     const level = event === 'upstream_recovered' ? 'info' : event === 'upstream_suspect' ? 'warn' : 'error'
     this.#log[level]({ event, upstream }, message)
+  }
+
+  #noteCacheFile({ event, message }: CacheNotice): void {
+    this.#log[event === 'cache_loaded' || event === 'cache_saved' ? 'info' : 'warn']({ event }, message)
   }
 
   async #startApi(): Promise<string> {
@@ -313,6 +309,7 @@ class Assembly {
       explainer,
       readiness: () => this.#health.readiness(),
       metrics: () => this.#metrics.page(),
+      askCache: request => this.#needPlane().askCache(request),
     })
     const api = buildApi(backend, this.#hub, { token: http.token, listen: http.listen, logger: this.#log })
     this.#api = api
@@ -335,13 +332,11 @@ class Assembly {
   async #stop(): Promise<void> {
     this.#health.unmet('stopping', 'The server is stopping')
     this.#memory.stop()
-    // First, so that another replica goes on while this one ends.
-    const statusStopped = this.#status.stop()
     await this.#hub.close()
     const planeStopped = this.#plane?.stop(STOP_DEADLINE)
     // While DNS answers what is in flight, /ready says why no more should come.
     await Promise.race([planeStopped, setTimeout(NOT_READY_TIME, undefined, { ref: false })])
-    await Promise.all([this.#api?.close(), this.#probes?.close(), planeStopped, statusStopped])
+    await Promise.all([this.#api?.close(), this.#probes?.close(), planeStopped])
     await this.#zoneFiles?.stop()
     await this.#control.stop()
     await this.#sources.close()

@@ -133,39 +133,45 @@ describe('what the server answers is what the document says', () => {
     backends: [backend({ zone: 'iad', node: 'n', forZones: ['iad'], forNodes: ['n'], state: 'draining' })],
   })
 
-  it.each(['/health', '/ready', '/v1/services', '/v1/addresses', '/v1/routes', '/v1/explain?name=a', '/openapi.json'])(
-    'GET %s',
-    async path => {
-      server.backend.list = [
-        serviceView({ routes: [spread] }),
-        serviceView({
-          problem: { code: 'WAY_POOL_EXHAUSTED', message: 'Full.' },
-          syncVersion: null,
-          routes: [],
-          addresses: [],
-        }),
-      ]
-      server.backend.claims = [
-        {
-          address: '10.0.0.1',
-          network: 'default',
-          owner: { kind: 'Service', name: 'a/b' },
-          state: 'bound',
-          until: null,
-        },
-        {
-          address: 'fdaa::1',
-          network: 'default',
-          owner: { kind: 'App', name: 'a' },
-          state: 'resting',
-          until: '2026-11-21T05:00:00.000Z',
-        },
-      ]
-      server.world.publish('a', 'b')
-      const response = await fetch(`${server.url}${path}`)
-      await expectValid(schemaFor(path.split('?')[0] ?? '', 'get', 200), await response.json())
-    },
-  )
+  it.each([
+    '/health',
+    '/ready',
+    '/v1/services',
+    '/v1/addresses',
+    '/v1/routes',
+    '/v1/explain?name=a',
+    '/v1/cache?name=a',
+    '/openapi.json',
+  ])('GET %s', async path => {
+    server.backend.list = [
+      serviceView({ routes: [spread] }),
+      serviceView({
+        problem: { code: 'WAY_POOL_EXHAUSTED', message: 'Full.' },
+        syncVersion: null,
+        routes: [],
+        addresses: [],
+      }),
+    ]
+    server.backend.claims = [
+      {
+        address: '10.0.0.1',
+        network: 'default',
+        owner: { kind: 'Service', name: 'a/b' },
+        state: 'bound',
+        until: null,
+      },
+      {
+        address: 'fdaa::1',
+        network: 'default',
+        owner: { kind: 'App', name: 'a' },
+        state: 'resting',
+        until: '2026-11-21T05:00:00.000Z',
+      },
+    ]
+    server.world.publish('a', 'b')
+    const response = await fetch(`${server.url}${path}`)
+    await expectValid(schemaFor(path.split('?')[0] ?? '', 'get', 200), await response.json())
+  })
 
   it('GET /v1/services/{namespace}/{name}, POST /v1/addresses, and errors', async () => {
     server.backend.list = [serviceView({ routes: [spread] })]

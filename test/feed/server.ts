@@ -2,7 +2,15 @@
 import { connect, type Socket } from 'node:net'
 import { WaypostError } from '#src/errors.ts'
 import { type ApiOptions, buildApi } from '#src/feed/api.ts'
-import type { AddressView, ApiBackend, AppAddress, Explanation, Readiness, ServiceView } from '#src/feed/backend.ts'
+import type {
+  AddressView,
+  ApiBackend,
+  AppAddress,
+  CacheEntryView,
+  Explanation,
+  Readiness,
+  ServiceView,
+} from '#src/feed/backend.ts'
 import type { RouteHubOptions } from '#src/feed/hub.ts'
 import { route } from '../route/fixtures.ts'
 import { FakeClock } from './fake-clock.ts'
@@ -20,6 +28,7 @@ export class FakeBackend implements ApiBackend {
   readiness: Readiness = { ready: true, reasons: [], details: { problems: [] } }
   list: ServiceView[] = []
   claims: AddressView[] = []
+  cached: CacheEntryView[] = []
   failure: Error | null = null
 
   constructor(networks: readonly string[] = ['default']) {
@@ -67,6 +76,34 @@ export class FakeBackend implements ApiBackend {
 
   explain(name: string, type: string | null, from: string | null): Explanation {
     return { lines: [`${name} ${type} ${from}`] }
+  }
+
+  async cacheEntries(name: string): Promise<readonly CacheEntryView[]> {
+    if (this.failure !== null) throw this.failure
+    return this.cached.filter(entry => entry.name === name)
+  }
+
+  async flushCache(name: string, below: boolean): Promise<number> {
+    const before = this.cached.length
+    this.cached = this.cached.filter(entry => entry.name !== name && !(below && entry.name.endsWith(`.${name}`)))
+    return before - this.cached.length
+  }
+}
+
+export function cacheEntry(name: string): CacheEntryView {
+  return {
+    name,
+    type: 'AAAA',
+    kind: 'positive',
+    dnssecOk: false,
+    checkingDisabled: false,
+    authentic: true,
+    ttl: 12,
+    stale: false,
+    age: 48,
+    bytes: 28,
+    records: 1,
+    hits: 3,
   }
 }
 

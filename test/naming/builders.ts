@@ -62,7 +62,6 @@ export function service(fields: Partial<Service> = {}): Service {
     trafficDistribution: null,
     annotations: {},
     proxyName: null,
-    record: null,
     origin: 'web.yaml:1',
     ...fields,
   }

@@ -36,7 +36,6 @@ export function service(fields: Partial<Service> = {}): Service {
     trafficDistribution: null,
     annotations: {},
     proxyName: null,
-    record: null,
     origin: 'test',
     ...fields,
   }
