@@ -47,6 +47,7 @@ export class Reflector implements Follower {
   #isLive = false
   #isAbsent = false
   #lists = 0
+  #lines = 0
   #lastSeen = 0
   /** Since the last success. */
   #failures = 0
@@ -60,7 +61,7 @@ export class Reflector implements Follower {
     this.#backOff = new BackOff(options.times.backOff, options.random)
   }
 
-  /** Milliseconds since the epoch of the last event, bookmark or list; 0 when there was none. */
+  /** Milliseconds since the epoch of the last event, bookmark, list or beginning of a watch; 0 when there was none. */
   get lastSeen(): number {
     return this.#lastSeen
   }
@@ -111,7 +112,10 @@ export class Reflector implements Follower {
         else if (this.#hasWatchList) await this.#watchList()
         else await this.#list()
       } catch (error) {
-        if (!this.#stopping.signal.aborted) await this.#recover(failureFrom(error))
+        if (this.#stopping.signal.aborted) return
+        const failure = failureFrom(error)
+        if (failure.reason === 'idle' && this.#version !== null) this.#goOn(failure)
+        else await this.#recover(failure)
       }
     }
   }
@@ -145,10 +149,10 @@ export class Reflector implements Follower {
     if (isInitial) receiver.begin(this.#trustsVersions)
     const chunks = await this.#open({ ...common, ...query }, watchdog)
     if (!isInitial) this.#enter()
-    const lastSeen = this.#lastSeen
+    const lines = this.#lines
     await this.#read(chunks, new LineReader(), watchdog, value => this.#take(watchLineOf(value)))
     if (this.#version === null) throw new Failure('connection', 'list', 'the watch ended before all initial events')
-    if (this.#lastSeen === lastSeen && clock() - started < times.shortMs) {
+    if (this.#lines === lines && clock() - started < times.shortMs) {
       throw new Failure('short', 'watch', 'the watch ended at once, without an event')
     }
   }
@@ -188,6 +192,7 @@ export class Reflector implements Follower {
     const request = { path, query: { ...selectors, ...query }, timeoutMs: times.answerMs, signal: watchdog.signal }
     const opened = await unlessAborted(client(), watchdog.signal)
     const stream = await opened.stream({ method: 'GET', ...request })
+    watchdog.start()
     if (stream.status === 200) return stream.chunks
     throw failureOf(stream.status, await readRefusal(stream.chunks), stream.retryAfterMs)
   }
@@ -217,6 +222,7 @@ export class Reflector implements Follower {
     const { clock, receiver } = this.#options
     if (line.type === 'ERROR') throw failureOf(0, line.object, null)
     this.#lastSeen = clock()
+    this.#lines++
     if (line.type === 'DELETED') receiver.remove(line.object)
     else if (line.type !== 'BOOKMARK') receiver.put(line.object)
     else if (line.endsInitial && this.#version === null) this.#commit(line.version)
@@ -228,7 +234,7 @@ export class Reflector implements Follower {
 
   /** A complete state is there. */
   #commit(version: string): void {
-    const { clock, receiver } = this.#options
+    const { receiver } = this.#options
     if (this.#trustsVersions && this.#lastVersion !== '' && !isNotBefore(version, this.#lastVersion)) {
       this.#trustsVersions = false
       throw new Failure(
@@ -239,7 +245,6 @@ export class Reflector implements Follower {
     }
     receiver.commit()
     this.#lists++
-    this.#lastSeen = clock()
     this.#version = version
     this.#lastVersion = version
     this.#hasPages = true
@@ -249,7 +254,9 @@ export class Reflector implements Follower {
     this.#sync()
   }
 
+  /** What is known is what is: a complete state came, or the server took the version that a watch begins with. */
   #enter(): void {
+    this.#lastSeen = this.#options.clock()
     this.#isLive = true
     this.#isAbsent = false
     this.#mayHurry = true
@@ -263,13 +270,23 @@ export class Reflector implements Follower {
     this.#options.onSynced()
   }
 
+  /**
+   * A server sends no bookmark for a resource of which nothing has changed since it started, so silence alone is no
+   * failure: the watch goes on over another connection, and when that cannot be made, it is one.
+   */
+  #goOn(idle: Failure): void {
+    this.#count(idle)
+    const fields = { event: 'kubernetes_watch_idle', resource: this.name }
+    this.#options.log.debug(fields, 'The watch said nothing for long; it goes on over another connection')
+  }
+
   async #recover(failure: Failure): Promise<void> {
     const { clock, isOptional, onState, times } = this.#options
     const before = this.#failure
     this.#isLive = false
     this.#failure = failure
     this.#failures++
-    this.#errors.set(failure.reason, (this.#errors.get(failure.reason) ?? 0) + 1)
+    this.#count(failure)
     if (failure.restart !== 'watch') this.#version = null
     if (failure.restart === 'list_newest') this.#leastVersion = ''
     else if (this.#lastVersion !== '') this.#leastVersion = this.#lastVersion
@@ -286,6 +303,10 @@ export class Reflector implements Follower {
     if (this.#isAbsent) this.#sync()
     onState()
     await sleep(wait, undefined, { signal: this.#stopping.signal }).catch(() => undefined)
+  }
+
+  #count({ reason }: Failure): void {
+    this.#errors.set(reason, (this.#errors.get(reason) ?? 0) + 1)
   }
 
   /** A failure that goes on is said once. */

@@ -173,6 +173,20 @@ describe('a watch', () => {
     expect(followed.figures('services').relists).toBe(0)
   })
 
+  it('that is quiet for long goes on over another connection, is not stale and is no warning', async () => {
+    await using followed = await Followed.make({ times: { ...QUICK, idleMs: 30 } })
+    followed.api.add(service('a', 1))
+    await followed.start()
+    const seen = followed.source.lastSeen()
+    await until(() => (followed.figures('services').errors['idle'] ?? 0) > 1, true)
+    expect(followed.source.staleSince()).toBeNull()
+    expect(followed.source.lastSeen()).toBeGreaterThan(seen)
+    expect(followed.log.lines.filter(({ level }) => level === 'warn')).toEqual([])
+    followed.api.add(service('a', 2))
+    await until(() => followed.services(), 'a:2')
+    expect(followed.figures('services').relists).toBe(0)
+  })
+
   it('that is too old (HTTP 410) is listed again, and deletions that nobody told are seen', async () => {
     await using followed = await started(({ api }) => {
       api.add(service('a', 1))

@@ -8,7 +8,7 @@ import { Failure } from './failure.ts'
 /** Times of a reflector, in milliseconds. */
 export interface ReflectorTimes {
   readonly backOff: BackOffTimes
-  /** A body that says nothing for so long belongs to a dead connection. The server sends a bookmark each minute. */
+  /** A body that says nothing for so long may belong to a dead connection. Mostly there is a bookmark each minute. */
   readonly idleMs: number
   /** Until the first byte of an answer. A list may be long in coming. */
   readonly answerMs: number
