@@ -8,6 +8,7 @@ import type { ForwardConfig } from './config/forward/section.ts'
 import type { Config, NetworkConfig, Surroundings } from './config/model.ts'
 import { type BrokenRule, listenFaults, networkFaults } from './config/networks.ts'
 import { type FileSource, KUBERNETES_DEFAULTS } from './config/source.ts'
+import { resolveStatus } from './config/status.ts'
 import { poolPrefix } from './config/values.ts'
 import { WaypostError } from './errors.ts'
 
@@ -116,7 +117,7 @@ function defaultNetwork(source: FileSource, flags: FlagValues): FileNetwork {
   const pool = poolPrefix.parse(DEFAULT_POOL)
   if (!('value' in pool)) throw new TypeError(pool.reason)
   const serviceCidr = flags.serviceCidr ?? pool.value
-  const cluster = { name: null, domain: 'cluster.local', serviceCidr, source }
+  const cluster = { name: null, domain: 'cluster.local', serviceCidr, source, status: null }
   return { name: 'default', prefix: null, sources: [], cluster }
 }
 
@@ -165,7 +166,8 @@ function resolveDefaults(
 function nameCluster(network: FileNetwork): NetworkConfig {
   const { cluster, name } = network
   const addressGiver = cluster.source.kubernetes === null ? 'pool' : 'api-server'
-  return { ...network, cluster: { ...cluster, name: cluster.name ?? name, addressGiver } }
+  const status = cluster.source.kubernetes === null ? null : resolveStatus(cluster.status, name)
+  return { ...network, cluster: { ...cluster, name: cluster.name ?? name, addressGiver, status } }
 }
 
 /** RFC 6750 section 2.1 says which characters a bearer token has. */

@@ -31,6 +31,7 @@ export type ErrorCode =
   | 'WAY_MANIFEST_DUPLICATE'
   | 'WAY_ZONE_PARSE'
   | 'WAY_NAME_TAKEN'
+  | 'WAY_NAME_INVALID'
   | 'WAY_LISTEN'
   | 'WAY_HTTP_BODY'
   | 'WAY_HTTP_TOKEN'
@@ -73,6 +74,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   WAY_MANIFEST_DUPLICATE: { status: 409, meaning: 'An object is defined in more than one place.' },
   WAY_ZONE_PARSE: { status: 400, meaning: 'A zone file is wrong; the zone loaded before stays.' },
   WAY_NAME_TAKEN: { status: 409, meaning: 'A name belongs to another owner.' },
+  WAY_NAME_INVALID: { status: 409, meaning: 'A Service can have no name.' },
   WAY_LISTEN: { status: 503, meaning: 'A socket could not be opened on the address.' },
   WAY_HTTP_BODY: { status: 400, meaning: 'The request body or a parameter is malformed.' },
   WAY_HTTP_TOKEN: { status: 401, meaning: 'The request needs a bearer token.' },

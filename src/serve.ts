@@ -13,7 +13,7 @@ import { WaypostError } from './errors.ts'
 import { createLog } from './observe/log.ts'
 import { banner } from './serve/banner.ts'
 import { type RunningServer, startServer } from './serve/server.ts'
-import { takeSignals, watchConfig } from './serve/signals.ts'
+import { oneAtATime, takeSignals, watchConfig } from './serve/signals.ts'
 
 /** How `waypost serve` runs. */
 export interface ServeOptions {
@@ -33,9 +33,10 @@ export async function serve(options: ServeOptions): Promise<number> {
   const server = await startServer(options.config, log)
   if (options.terminal) process.stdout.write(banner(options.config, server.bound))
   let config = options.config
-  const reload = async (): Promise<void> => {
+  // A signal and a changed file may come together; the later one must not be undone by the earlier.
+  const reload = oneAtATime(async () => {
     config = await applyReload(server, log, config, options.reload)
-  }
+  })
   const stopWatching = watchConfig(options.configFile, reload)
   signals.onReload(reload)
   const signal = await Promise.race([signals.ended, server.failed.then(() => 'failed')])

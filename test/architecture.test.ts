@@ -20,11 +20,13 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   control: ['config', 'naming', 'route', 'pool', 'cluster', 'index', 'zone', 'wire', 'ip'],
   dns: ['index', 'zone', 'wire', 'ip'],
   feed: ['route', 'ip'],
+  status: ['cluster/objects', 'cluster/kubernetes/client', 'ip'],
   observe: [],
   serve: [
     'control',
     'dns',
     'feed',
+    'status',
     'observe',
     'config',
     'naming',

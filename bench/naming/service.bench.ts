@@ -66,6 +66,7 @@ function makeFacts(count: number, options: { headless: boolean; ports: number; h
     trafficDistribution: null,
     annotations: {},
     proxyName: null,
+    record: null,
     origin: '',
   }
   const addresses = options.headless ? [] : [addressOf(0xfdaa_0000_48c8_0000_0001_0000_0000_001an)]

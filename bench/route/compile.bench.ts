@@ -45,6 +45,7 @@ export function makeFacts(endpoints: number): RouteFacts {
     trafficDistribution: null,
     annotations: { 'service.fly.io/concurrency-limit-soft': '20' },
     proxyName: null,
+    record: null,
     origin: 'bench',
   }
   const slices: EndpointSlice[] = []

@@ -14,7 +14,7 @@ import type {
   ServicePort,
 } from './objects.ts'
 
-/** Equal in everything but `origin`. */
+/** Equal in everything but `origin`, and for a Service `record`. */
 export function equalObjects(a: ClusterObject, b: ClusterObject): boolean {
   if (a === b) return true
   if (a.kind === 'EndpointSlice') return b.kind === 'EndpointSlice' && equalSlices(a, b)

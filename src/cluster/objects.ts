@@ -35,6 +35,16 @@ export interface ServicePort {
   readonly appProtocol: string | null
 }
 
+/**
+ * What only an API server says of a Service. It is compared and written back to, and changes nothing that is served, so
+ * two Services that differ in it alone are equal.
+ */
+export interface ServiceRecord {
+  readonly uid: string
+  /** The annotation `service.fly.io/sync-version`, or null. */
+  readonly syncVersion: string | null
+}
+
 /** v1 Service, with the API server's defaults applied. */
 export interface Service {
   readonly kind: 'Service'
@@ -71,6 +81,8 @@ export interface Service {
   readonly annotations: Readonly<Record<string, string>>
   /** Label `service.kubernetes.io/service-proxy-name`, or null. */
   readonly proxyName: string | null
+  /** As it was when the object was made, see `Store.record`; null for a manifest that was never in an API server. */
+  readonly record: ServiceRecord | null
   readonly origin: Origin
 }
 

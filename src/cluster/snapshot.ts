@@ -20,7 +20,7 @@ import { Interner } from './strip/intern.ts'
 
 const MAGIC = Buffer.from('WAYSTATE')
 /** To be raised with every change of the layout, of an object's fields or of their meaning. */
-const VERSION = 2
+const VERSION = 3
 const HEAD_BYTES = 12
 const PART_HEAD_BYTES = 8
 /** A part is about half a millisecond's work: so many endpoints, an object counting as some. */

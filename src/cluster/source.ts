@@ -11,6 +11,8 @@ export interface SourceProblem {
   readonly line: number | null
   /** Path of the field, `spec.ports[0].port`, or null when the whole text is meant. */
   readonly field: string | null
+  /** The object, when the source is an API server that has it; its key is `namespace/name`, or a name alone. */
+  readonly object?: { readonly kind: string; readonly key: string }
   /** One sentence that names the object; file, line and field are not in it. */
   readonly message: string
 }

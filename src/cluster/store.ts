@@ -20,6 +20,7 @@ import type {
   ObjectKind,
   Pod,
   Service,
+  ServiceRecord,
 } from './objects.ts'
 import { ServiceEntry } from './store/entry.ts'
 import { SelectorIndex } from './store/selector-index.ts'
@@ -28,7 +29,7 @@ import { SelectorIndex } from './store/selector-index.ts'
 export interface TouchedKeys {
   /** Every Service whose address, names or routes may differ: by itself, its slices, its Pods or its namespace's app. */
   readonly services: Set<ObjectKey>
-  /** Every Namespace that appeared, changed or went. */
+  /** Every Namespace that appeared, changed or went, and every namespace that got its first Pod or lost its last. */
   readonly namespaces: Set<string>
   /** Every Pod that appeared, changed or went. */
   readonly pods: Set<ObjectKey>
@@ -85,6 +86,11 @@ export class Store {
     return this.#entries.get(key)?.service ?? null
   }
 
+  /** What the API server says of the Service at this moment; null when it is gone or came from no API server. */
+  record(key: ObjectKey): ServiceRecord | null {
+    return this.#entries.get(key)?.record ?? null
+  }
+
   *services(): Iterable<Service> {
     for (const entry of this.#entries.values()) if (entry.service !== null) yield entry.service
   }
@@ -108,6 +114,10 @@ export class Store {
   /** The Pods of a namespace, in no order. */
   pods(namespace: string): Iterable<Pod> {
     return this.#spaces.get(namespace)?.pods.values() ?? NO_PODS
+  }
+
+  hasPods(namespace: string): boolean {
+    return (this.#spaces.get(namespace)?.pods.size ?? 0) > 0
   }
 
   pod(key: ObjectKey): Pod | null {
@@ -155,8 +165,11 @@ export class Store {
     const entry = this.#entry(key)
     const before = entry.service
     const space = this.#space(entry.namespace)
-    entry.service = next
-    if (!isSame(before, next)) {
+    entry.record = next?.record ?? null
+    const same = isSame(before, next)
+    // What is published holds the object before; a second one that says the same would only take memory.
+    entry.service = same && before?.origin === next?.origin ? before : next
+    if (!same) {
       this.#services += (next === null ? 0 : 1) - (before === null ? 0 : 1)
       touched.services.add(key)
       entry.forgetDerived()
@@ -197,9 +210,11 @@ export class Store {
     const name = namespaceOf(key)
     const space = this.#space(name)
     const before = space.pods.get(key) ?? null
+    const hadPods = space.pods.size > 0
     if (next === null) space.pods.delete(key)
     else space.pods.set(key, next)
     if (!isSame(before, next)) touched.pods.add(key)
+    if (hadPods !== space.pods.size > 0) touched.namespaces.add(name)
     const left = before === null ? new Set<ServiceEntry>() : space.selectors.matches(before.labels)
     const joined = next === null ? new Set<ServiceEntry>() : space.selectors.matches(next.labels)
     const was = before !== null && isEndpoint(before)

@@ -3,6 +3,7 @@ import type { Prefix } from '../ip/prefix.ts'
 import { dnsSchema, type FileDns, type LogLevel, VALUES } from './dns.ts'
 import { list, object, optional, type Row, required, type Schema, section, value } from './schema.ts'
 import { type FileSource, sourceSchema } from './source.ts'
+import { type FileStatus, statusSchema } from './status.ts'
 import {
   domain,
   duration,
@@ -30,6 +31,8 @@ export interface FileNetwork {
     readonly domain: string
     readonly serviceCidr: Prefix
     readonly source: FileSource
+    /** null: the file says nothing of it. */
+    readonly status: FileStatus | null
   }
 }
 
@@ -159,6 +162,7 @@ function networkSchema(location: Scalar<string>): Schema<FileNetwork> {
           'The pool of Service addresses, inside the prefix of the network.',
         ),
         source: required(sourceSchema(location), ''),
+        status: optional(statusSchema, null, 'as below', ''),
       }),
       '',
     ),

@@ -4,6 +4,7 @@ import type { LogLevel, PodRecords, Transport } from './dns.ts'
 import type { CacheConfig } from './forward/cache.ts'
 import type { ForwardConfig } from './forward/section.ts'
 import type { FileSource } from './source.ts'
+import type { StatusConfig } from './status.ts'
 import type { ListenAddress } from './values.ts'
 
 /** One network: who sees it, and the cluster whose Services it holds. Its number (view) is its index in the list. */
@@ -23,6 +24,8 @@ export interface NetworkConfig {
     readonly source: FileSource
     /** An API server gives the addresses of its Services itself. */
     readonly addressGiver: 'pool' | 'api-server'
+    /** null: nothing is written to the API server, or there is none. */
+    readonly status: StatusConfig | null
   }
 }
 

@@ -84,6 +84,10 @@ function clusterFaults({ prefix, cluster }: FileNetwork, i: number): BrokenRule[
       sources === 0 ? 'names no source: it needs manifests or kubernetes' : 'names two sources: a cluster has one'
     faults.push({ path: `networks[${i}].cluster.source`, reason })
   }
+  if (cluster.status !== null && source.kubernetes === null) {
+    const reason = 'has no effect without source.kubernetes: a folder of manifests has nobody to be told'
+    faults.push({ path: `networks[${i}].cluster.status`, reason })
+  }
   if (prefix?.family === 'IPv6' && !containsPrefix(prefix, serviceCidr)) {
     const reason = `"${formatPrefix(serviceCidr)}" must lie inside the network's prefix ${formatPrefix(prefix)}`
     faults.push({ path: `networks[${i}].cluster.serviceCidr`, reason })

@@ -2,7 +2,7 @@
  * Brings one network to life: the last state from disk first, then the source. While the source is away the last
  * state goes on; when the source has given its first complete state, what it did not name is gone.
  */
-import type { ObjectChange, ObjectKind } from '../cluster/objects.ts'
+import type { ClusterObject, ObjectChange, ObjectKind, Service } from '../cluster/objects.ts'
 import type { Source, SourceProblem, SourceResource, SourceSink } from '../cluster/source.ts'
 import type { LastState } from './last-state.ts'
 import type { Log } from './log.ts'
@@ -18,6 +18,8 @@ export interface ClusterFeedOptions {
   onServing(): void
   /** The source's first complete state is published. */
   onSynced(): void
+  /** The list of problems is another one. */
+  onProblems(): void
 }
 
 /** See the top of the file. */
@@ -77,7 +79,11 @@ export class ClusterFeed implements SourceSink {
     const saved = lastState.load()
     if (saved === null) return
     this.#restoredAt = saved.savedAt
-    network.apply(saved.objects.map(object => ({ kind: object.kind, key: keyOf(object), object })))
+    // A Service that was deleted after the last save has given its address back in the ledger already. It would take the
+    // address again, and its rest would begin anew when the source says that it is gone.
+    const released = network.releasedServices()
+    const objects = saved.objects.filter(object => !(takesAddress(object) && released.has(object.key)))
+    network.apply(objects.map(object => ({ kind: object.kind, key: keyOf(object), object })))
     await network.idle()
     this.#serve()
     const fields = { event: 'last_state_restored', network: network.name, objects: saved.objects.length }
@@ -121,6 +127,7 @@ export class ClusterFeed implements SourceSink {
 
   problems(list: readonly SourceProblem[]): void {
     this.#problems = list
+    this.#options.onProblems()
     const broken = brokenFiles(list)
     for (const [file, objects] of this.#kept) {
       if (broken.has(file)) continue
@@ -157,6 +164,10 @@ export class ClusterFeed implements SourceSink {
     const objects = this.#kept.get(file) ?? new Map<string, ObjectChange>()
     this.#kept.set(file, objects.set(idOf(change), change))
   }
+}
+
+function takesAddress(object: ClusterObject): object is Service {
+  return object.kind === 'Service' && object.type !== 'ExternalName' && !object.headless
 }
 
 function brokenFiles(problems: readonly SourceProblem[]): Set<string | null> {

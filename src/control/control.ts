@@ -3,6 +3,7 @@
  * what may change while the process runs.
  */
 import { randomBytes } from 'node:crypto'
+import type { ObjectKey } from '../cluster/objects.ts'
 import type { Source } from '../cluster/source.ts'
 import type { IndexWriter } from '../index/writer.ts'
 import type { Address } from '../ip/address.ts'
@@ -14,8 +15,9 @@ import type { AddressGiver } from './address-need.ts'
 import { ClusterFeed } from './cluster-feed.ts'
 import { LastState } from './last-state.ts'
 import type { Log } from './log.ts'
-import { Network, type RouteChange } from './network.ts'
+import { Network } from './network.ts'
 import { NetworkNames } from './network-names.ts'
+import type { RouteChange } from './published.ts'
 
 /** A network as it is configured. */
 export interface NetworkSettings {
@@ -60,6 +62,8 @@ export interface ControlOptions {
   makeSource(network: string): Source
   /** The Services whose routes changed in one published step. */
   onPublish(changes: readonly RouteChange[]): void
+  /** What is wrong with a Service, or, null, with the input as a whole, changed. */
+  onTrouble(network: string, service: ObjectKey | null): void
   /** Seconds that one reconcile step took. */
   onReconciled(seconds: number): void
   /** Seconds from what triggered a change of a headless Service's endpoints to the publish of its names. */
@@ -158,6 +162,7 @@ export class Control {
       now: () => performance.now(),
       clock: Date.now,
       onPublish: this.#options.onPublish,
+      onTrouble: service => this.#options.onTrouble(name, service),
       onWaiting: retryAt => this.#retryAt(retryAt),
       onReconciled: seconds => {
         this.#options.onReconciled(seconds)
@@ -189,6 +194,7 @@ export class Control {
         this.#settle(name)
         onState()
       },
+      onProblems: () => this.#options.onTrouble(name, null),
     })
     return { settings, view, network, names, feed }
   }

@@ -19,7 +19,7 @@ import {
   reverseZoneNode,
   zoneSoa,
 } from '../naming/zone.ts'
-import { foldName, formatName, joinName, type NameKey } from '../wire/name.ts'
+import { foldName, formatName, isInZone, joinName, type Name, type NameKey } from '../wire/name.ts'
 import type { Zone } from '../zone/zone.ts'
 import { NameTable } from './name-table.ts'
 import { type ServedZone, ViewZones } from './view-zones.ts'
@@ -44,6 +44,13 @@ interface SmallOwner {
   make(context: NamingContext): readonly OwnedNode[]
 }
 
+/** A namespace exists while there is anything of it, with or without an object. */
+interface NamespaceState {
+  object: Namespace | null
+  services: number
+  hasPods: boolean
+}
+
 const FILE_OWNER = 1
 const ZONE_OWNER = 2
 const FIRST_OWNER = 16
@@ -52,8 +59,7 @@ const FIRST_OWNER = 16
 export class NetworkNames {
   readonly #zones: ViewZones
   readonly #table: NameTable
-  /** `members`: the Services, and the Pods that have names. */
-  readonly #namespaces = new Map<string, { object: Namespace | null; members: number }>()
+  readonly #namespaces = new Map<string, NamespaceState>()
   /** What the small owners (zone, namespaces, apps, pods) have published, by a key of their own. */
   readonly #small = new Map<string, SmallOwner>()
   readonly #files = new Map<NameKey, Zone>()
@@ -62,6 +68,8 @@ export class NetworkNames {
   #flycast: ServedZone
   #nextOwner = FIRST_OWNER
   #recount = false
+  /** Whether a zone file lies below the cluster's domain or flycast, which is rare. */
+  #hasInnerFiles = false
 
   constructor(options: NetworkNamesOptions) {
     this.#context = options.context
@@ -107,19 +115,19 @@ export class NetworkNames {
     for (const gone of removed) this.#remove(owner, gone.role, gone.key)
   }
 
-  /** A Service came (1) or went (-1): its namespace exists while it has one, with or without an object. */
+  /** A Service came (1) or went (-1). */
   countService(key: ObjectKey, difference: 1 | -1): void {
     const name = key.slice(0, key.indexOf('/'))
-    const namespace = this.#namespaces.get(name) ?? { object: null, members: 0 }
-    namespace.members += difference
+    const namespace = this.#namespaces.get(name) ?? { object: null, services: 0, hasPods: false }
+    namespace.services += difference
     this.#namespaces.set(name, namespace)
-    if (namespace.members <= 1) this.#publishNamespace(name)
+    if (namespace.services <= 1) this.#publishNamespace(name)
   }
 
-  /** A Namespace object as it is now; null when there is none. */
-  setNamespace(name: string, object: Namespace | null): void {
-    const members = this.#namespaces.get(name)?.members ?? 0
-    this.#namespaces.set(name, { object, members })
+  /** A Namespace object as it is now, null when there is none, and whether Pods are in it. */
+  setNamespace(name: string, object: Namespace | null, hasPods: boolean): void {
+    const services = this.#namespaces.get(name)?.services ?? 0
+    this.#namespaces.set(name, { object, services, hasPods })
     this.#publishNamespace(name)
   }
 
@@ -128,13 +136,9 @@ export class NetworkNames {
     this.#setSmall(`app ${app}`, context => appNodes(context, app, addresses))
   }
 
-  /** A Pod as it is now; null when it is gone. A Pod that has names keeps its namespace alive, as a Service does. */
+  /** A Pod as it is now; null when it is gone. */
   setPod(key: ObjectKey, pod: Pod | null): void {
-    const owner = `pod ${key}`
-    const had = this.#small.has(owner)
-    this.#setSmall(owner, context => (pod === null ? [] : podNodes(context, pod)))
-    const has = this.#small.has(owner)
-    if (had !== has) this.countService(key, has ? 1 : -1)
+    this.#setSmall(`pod ${key}`, context => (pod === null ? [] : podNodes(context, pod)))
   }
 
   /**
@@ -164,6 +168,9 @@ export class NetworkNames {
       this.#setFileNodes(zone, before, file)
       this.#files.set(key, file)
     }
+    this.#hasInnerFiles = [...this.#files.keys()].some(
+      key => isInZone(key, this.#cluster.key) || isInZone(key, this.#flycast.key),
+    )
     this.commit()
     return { refused, moved }
   }
@@ -208,7 +215,7 @@ export class NetworkNames {
   #publishNamespace(name: string): void {
     const namespace = this.#namespaces.get(name)
     if (namespace === undefined) return
-    if (namespace.object === null && namespace.members === 0) {
+    if (namespace.object === null && namespace.services === 0 && !namespace.hasPods) {
       this.#namespaces.delete(name)
       this.#setSmall(`namespace ${name}`, () => [])
       return
@@ -229,7 +236,7 @@ export class NetworkNames {
 
   #set(owner: number, { role, node }: OwnedNode): void {
     if (role !== 'reverse') {
-      this.#table.set(owner, role === 'cluster' ? this.#cluster : this.#flycast, node)
+      this.#table.set(owner, this.#zoneOf(role, node.name), node)
       return
     }
     const zone = this.#zones.reverseZoneOf(node.name)
@@ -238,11 +245,17 @@ export class NetworkNames {
 
   #remove(owner: number, role: OwnedNode['role'], key: NameKey): void {
     if (role !== 'reverse') {
-      this.#table.remove(owner, role === 'cluster' ? this.#cluster : this.#flycast, key)
+      this.#table.remove(owner, this.#zoneOf(role, key), key)
       return
     }
     const zone = this.#zones.find(key)
     if (zone !== null && this.#table.remove(owner, zone, key)) this.#zones.countRecord(zone, -1)
+  }
+
+  /** The zone of a name of the cluster: a zone file below the cluster's domain has what lies inside of it. */
+  #zoneOf(role: 'cluster' | 'flycast', name: Name | NameKey): ServedZone {
+    const zone = role === 'cluster' ? this.#cluster : this.#flycast
+    return this.#hasInnerFiles ? (this.#zones.find(name) ?? zone) : zone
   }
 
   #setFileNodes(zone: ServedZone, before: Zone | null, file: Zone): void {

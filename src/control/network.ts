@@ -4,9 +4,9 @@
  */
 import type { ObjectChange, ObjectKey, Service } from '../cluster/objects.ts'
 import { Store } from '../cluster/store.ts'
-import type { ErrorCode } from '../errors.ts'
 import { type Address, formatAddress } from '../ip/address.ts'
 import type { ServiceFacts } from '../naming/context.ts'
+import { nameFaults, nameProblem } from '../naming/names.ts'
 import type { Allocator } from '../pool/allocator.ts'
 import type { ClaimRequest, ClaimResult, OwnerRef } from '../pool/claims.ts'
 import { compileRoutes, compileSyncVersion } from '../route/compile.ts'
@@ -14,30 +14,15 @@ import type { Route } from '../route/route.ts'
 import { type AddressGiver, addressNeed, orderAddresses } from './address-need.ts'
 import type { Log } from './log.ts'
 import type { NetworkNames } from './network-names.ts'
+import {
+  type Problem,
+  type PublishedService,
+  type RouteChange,
+  sameAddresses,
+  sameFacts,
+  sameProblem,
+} from './published.ts'
 import { WorkQueue } from './work-queue.ts'
-
-/** Why a Service has neither name nor route. */
-export interface Problem {
-  readonly code: ErrorCode
-  readonly message: string
-}
-
-/** What is published for one Service. */
-export interface PublishedService {
-  /** The Service's tag in the name index. */
-  readonly owner: number
-  /** null: no name and no route, for the reason in `problem`. */
-  readonly facts: ServiceFacts | null
-  readonly problem: Problem | null
-  readonly syncVersion: string | null
-}
-
-/** A Service whose routes changed. `present` is false when it has no route any more. */
-export interface RouteChange {
-  readonly network: string
-  readonly service: ObjectKey
-  readonly present: boolean
-}
 
 /** What a network needs from the composition root. */
 export interface NetworkOptions {
@@ -53,6 +38,8 @@ export interface NetworkOptions {
   clock(): number
   /** Called at the end of every published step with the Services whose routes changed. */
   onPublish(changes: readonly RouteChange[]): void
+  /** The problem or the addresses outside of what is published for this Service are not what they were. */
+  onTrouble(service: ObjectKey): void
   /** A claim may succeed at this time (milliseconds since the epoch), or, null, only when something is released. */
   onWaiting(retryAt: number | null): void
   /** Seconds that a reconcile step took; called after each. */
@@ -76,7 +63,7 @@ export class Network {
   readonly #queue: WorkQueue<WorkKey>
   readonly #published = new Map<ObjectKey, PublishedService>()
   readonly #waiting = new Set<ObjectKey>()
-  readonly #warnedOutside = new Set<string>()
+  readonly #warned = new Set<string>()
   /** Headless Services that wait to be published, with the earliest trigger (milliseconds since the epoch). */
   readonly #triggers = new Map<ObjectKey, number>()
   /** Triggers of what the next commit publishes. */
@@ -121,6 +108,18 @@ export class Network {
     const { allocator, names } = this.#options
     names.setApp(app, allocator.addressesOf(this.name, { kind: 'App', name: app }))
     names.commit()
+  }
+
+  /** Services that have given back every address: the ledger knows of their end before anything else is written. */
+  releasedServices(): ReadonlySet<ObjectKey> {
+    const released = new Set<ObjectKey>()
+    const holding = new Set<ObjectKey>()
+    for (const { network, owner, state } of this.#options.allocator.claims()) {
+      if (network !== this.name || owner.kind !== 'Service') continue
+      if (state === 'resting') released.add(owner.name)
+      else holding.add(owner.name)
+    }
+    return released.difference(holding)
   }
 
   /** Tries the Services again that wait for an address. */
@@ -179,7 +178,7 @@ export class Network {
   #reconcileOther(workKey: WorkKey): void {
     const names = this.#options.names
     const key = workKey.slice(workKey.indexOf(':') + 1)
-    if (workKey.startsWith('namespace:')) names.setNamespace(key, this.store.namespace(key))
+    if (workKey.startsWith('namespace:')) names.setNamespace(key, this.store.namespace(key), this.store.hasPods(key))
     else names.setPod(key, this.store.pod(key))
   }
 
@@ -268,25 +267,29 @@ export class Network {
       if (before !== null) this.#withdraw(key, before)
       return
     }
-    const problem = result === null || result.ok ? null : { code: result.code, message: result.message }
-    this.#noteProblem(key, before?.problem ?? null, problem, result)
+    const refusal = result === null || result.ok ? null : { code: result.code, message: result.message }
     const addresses = result?.ok === true ? orderAddresses(service, result.addresses) : []
-    const facts = problem === null ? this.#factsOf(service, addresses) : null
-    if (result?.ok === true && result.outside.length > 0) this.#warnOutside(service, result.outside)
-    if (before !== null && sameFacts(before.facts, facts) && sameProblem(before.problem, problem)) return
-    this.#publishFacts(key, before, facts, problem)
+    const facts = refusal === null ? this.#factsOf(service, addresses) : null
+    const problem = refusal ?? this.#nameProblem(facts)
+    this.#noteProblem(key, before?.problem ?? null, problem, result)
+    const outside = result?.ok === true ? result.outside : NO_ADDRESSES
+    if (outside.length > 0) this.#warnOutside(service, outside)
+    const isSameTrouble = sameProblem(before?.problem ?? null, problem) && sameAddresses(before?.outside ?? [], outside)
+    if (before !== null && sameFacts(before.facts, facts) && isSameTrouble) return
+    this.#publishFacts(key, before, { facts, problem, outside })
+    if (!isSameTrouble) this.#options.onTrouble(key)
   }
 
   #publishFacts(
     key: ObjectKey,
     before: PublishedService | null,
-    facts: ServiceFacts | null,
-    problem: Problem | null,
+    next: Pick<PublishedService, 'facts' | 'problem' | 'outside'>,
   ): void {
+    const { facts, problem, outside } = next
     const owner = before?.owner ?? this.#nextOwner++
     if (before === null) this.#options.names.countService(key, 1)
     const syncVersion = facts === null ? null : compileSyncVersion(facts, { proxyName: this.#options.proxyName })
-    this.#published.set(key, { owner, facts, problem, syncVersion })
+    this.#published.set(key, { owner, facts, problem, outside, syncVersion })
     this.#options.names.setService(owner, before?.facts ?? null, facts)
     if (syncVersion !== (before?.syncVersion ?? null)) {
       this.#changes.push({ network: this.name, service: key, present: syncVersion !== null })
@@ -305,59 +308,58 @@ export class Network {
     return { service, addresses, slices: this.store.slicesOf(service.key), app }
   }
 
+  /** What can have no name; what only a part of the names lacks is said once. */
+  #nameProblem(facts: ServiceFacts | null): Problem | null {
+    if (facts === null) return null
+    const { context } = this.#options.names
+    const message = nameProblem(context, facts)
+    if (message !== null) return { code: 'WAY_NAME_INVALID', message }
+    for (const fault of nameFaults(context, facts)) this.#warnOnce('name_left_out', facts.service.key, fault)
+    return null
+  }
+
   #noteProblem(key: ObjectKey, before: Problem | null, problem: Problem | null, result: ClaimResult | null): void {
     const { log, onWaiting } = this.#options
-    if (problem === null || result === null || result.ok) {
-      this.#waiting.delete(key)
-      if (before !== null)
-        log.info({ event: 'service_recovered', network: this.name, service: key }, 'Service is served')
+    if (result === null || result.ok) this.#waiting.delete(key)
+    else {
+      this.#waiting.add(key)
+      onWaiting(result.retryAt)
+    }
+    // The message may count down to the end of a rest; it is said once.
+    if (before?.code === problem?.code) return
+    if (problem === null) {
+      log.info({ event: 'service_recovered', network: this.name, service: key }, 'Service is served')
       return
     }
-    this.#waiting.add(key)
-    onWaiting(result.retryAt)
-    // The message may count down to the end of a rest; it is said once.
-    if (before?.code === problem.code) return
     log.warn({ event: 'service_problem', network: this.name, service: key, code: problem.code }, problem.message)
   }
 
   #warnOutside(service: Service, addresses: readonly Address[]): void {
     for (const address of addresses.map(outside => formatAddress(outside))) {
-      const once = `${service.key} ${address}`
-      if (this.#warnedOutside.has(once)) continue
-      this.#warnedOutside.add(once)
-      this.#options.log.warn(
-        { event: 'address_outside_pool', network: this.name, service: service.key, address },
-        `Service "${service.key}" names address ${address}, which lies outside the pool; it is adopted as it is`,
-      )
+      const message = `Service "${service.key}" names address ${address}, which lies outside the pool; it is adopted as it is`
+      this.#warnOnce('address_outside_pool', service.key, message)
     }
+  }
+
+  #warnOnce(event: string, service: ObjectKey, message: string): void {
+    if (this.#warned.has(message)) return
+    if (this.#warned.size >= MOST_WARNINGS) this.#warned.clear()
+    this.#warned.add(message)
+    this.#options.log.warn({ event, network: this.name, service }, message)
   }
 }
 
+const NO_ADDRESSES: readonly Address[] = Object.freeze([])
+
 /** Tags below are for zones and zone files; see `network-names.ts`. */
 const FIRST_OWNER = 0x1000_0000
+
+/** Warnings that are remembered, so that they are said once. */
+const MOST_WARNINGS = 10_000
 
 /** Milliseconds until a release that could not be written is tried again. */
 const RELEASE_RETRY = 1000
 
 function workKeys(kind: 'service' | 'namespace' | 'pod', keys: Iterable<string>): WorkKey[] {
   return Array.from(keys, key => `${kind}:${key}` as const)
-}
-
-/** Objects are immutable and replaced on change, so identity is equality. */
-function sameFacts(a: ServiceFacts | null, b: ServiceFacts | null): boolean {
-  if (a === null || b === null) return a === b
-  if (a.service !== b.service || a.app !== b.app) return false
-  return sameItems(a.slices, b.slices) && sameTexts(a.addresses, b.addresses)
-}
-
-function sameItems<Item>(a: readonly Item[], b: readonly Item[]): boolean {
-  return a === b || (a.length === b.length && a.every((item, i) => item === b[i]))
-}
-
-function sameTexts(a: readonly Address[], b: readonly Address[]): boolean {
-  return a.length === b.length && a.every((address, i) => formatAddress(address) === formatAddress(b[i] ?? address))
-}
-
-function sameProblem(a: Problem | null, b: Problem | null): boolean {
-  return a?.code === b?.code && a?.message === b?.message
 }

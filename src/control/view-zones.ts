@@ -124,7 +124,7 @@ export class ViewZones {
   setUnsynced(unsynced: boolean): void {
     if (unsynced === this.#unsynced) return
     this.#unsynced = unsynced
-    for (const zone of this.#zones.values()) if (mayHoldRecords(zone)) this.#write(zone)
+    for (const zone of this.#zones.values()) if (this.#mayHoldNames(zone)) this.#write(zone)
   }
 
   /** Writes new serials and whatever depends on the options (TTL) of every zone. */
@@ -141,6 +141,13 @@ export class ViewZones {
   commit(): void {
     for (const zone of this.#dirty) if (zone.file === null) this.#write(zone)
     this.#dirty.clear()
+  }
+
+  /** Whether the cluster puts names in the zone, or may. */
+  #mayHoldNames(zone: ServedZone): boolean {
+    if (mayHoldRecords(zone)) return true
+    const outer = Iterator.from(this.#zones.values()).filter(({ role }) => role === 'cluster' || role === 'flycast')
+    return outer.some(({ key }) => isInZone(zone.key, key))
   }
 
   #add(apex: Name, role: ServedZone['role'], file: Zone | null, natural: boolean): ServedZone {
@@ -176,7 +183,7 @@ export class ViewZones {
       soa: zone.soa,
       // A zone file of RFC 6303 is empty on purpose; only with records of the cluster it has names between.
       kind: zone.role === 'reverse' || zone.records > 0 ? 'reverse' : 'forward',
-      unsynced: this.#unsynced && mayHoldRecords(zone),
+      unsynced: this.#unsynced && this.#mayHoldNames(zone),
     })
     zone.id = id
     this.#byId[id] = zone
@@ -184,7 +191,7 @@ export class ViewZones {
   }
 }
 
-/** Whether the cluster puts names in the zone, or may: a reverse record goes to whichever zone file covers it. */
+/** Whether the zone is the cluster's, or may get reverse records: these go to whichever zone file covers them. */
 function mayHoldRecords({ key, role }: ServedZone): boolean {
   if (role !== null) return true
   return REVERSE_TREES.some(tree => isInZone(key, tree)) && !LOOPBACK.some(zone => isInZone(key, zone))

@@ -5,7 +5,7 @@ import type { ApiBackend, ProbeBackend } from './backend.ts'
 import type { RouteHub } from './hub.ts'
 import { addressEndpoints } from './resources/addresses.ts'
 import { cacheEndpoints } from './resources/cache.ts'
-import type { Endpoint, Parameter, Schema } from './resources/endpoint.ts'
+import { type Endpoint, JSON_TYPE, type Parameter, type Schema } from './resources/endpoint.ts'
 import { explainEndpoints } from './resources/explain.ts'
 import { checkMediaType, makeGuard } from './resources/guard.ts'
 import { healthEndpoints } from './resources/health.ts'
@@ -120,7 +120,7 @@ function sendRefusal(error: unknown, reply: FastifyReply, { logger }: Pick<ApiOp
     .headers(refusal.headers)
     .removeHeader('content-length')
     .removeHeader('etag')
-    .type('application/json; charset=utf-8')
+    .type(JSON_TYPE)
     .send(bodyOf(refusal))
 }
 
@@ -128,25 +128,31 @@ function addEndpoint(app: FastifyInstance, endpoint: Endpoint, guard: (request: 
   const repeatable = Object.entries(endpoint.query ?? {})
     .filter(([, parameter]) => parameter.schema['type'] === 'array')
     .map(([name]) => name)
-  app.route({
-    method: endpoint.method,
+  const shared = {
     url: endpoint.path.replace(/\{(\w+)\}/g, ':$1'),
-    exposeHeadRoute: endpoint.method === 'GET' && endpoint.isStream !== true,
     schema: {
       params: schemaOf(endpoint.parameters, true),
       querystring: schemaOf(endpoint.query, false),
       ...(endpoint.body === undefined ? {} : { body: endpoint.body }),
     },
-    onRequest: async request => {
+    onRequest: async (request: FastifyRequest) => {
       if (endpoint.isWrite === true) guard(request)
       if (endpoint.body !== undefined) checkMediaType(request)
     },
-    preValidation: async request => {
+    preValidation: async (request: FastifyRequest) => {
       const query = request.query as Record<string, unknown>
       for (const name of repeatable) if (typeof query[name] === 'string') query[name] = [query[name]]
     },
+  }
+  app.route({
+    ...shared,
+    method: endpoint.method,
+    exposeHeadRoute: endpoint.method === 'GET' && endpoint.head === undefined,
     handler: async (request, reply) => await endpoint.handle(request, reply),
   })
+  const { head } = endpoint
+  if (head === undefined) return
+  app.route({ ...shared, method: 'HEAD', handler: async (request, reply) => await head(request, reply) })
 }
 
 /** Unknown query parameters are let through, as HTTP servers do. */

@@ -110,6 +110,11 @@ export class RouteHub {
     return this.#host.isOpen
   }
 
+  /** @throws WaypostError WAY_NOT_READY before the table is whole. */
+  checkOpen(): void {
+    if (!this.isOpen) throw new WaypostError('WAY_NOT_READY', 'The route table is not whole yet: see /ready')
+  }
+
   /** Says that the table is whole from now on. Versions of before are of no use to a reader that comes back. */
   open(): void {
     if (this.#host.isOpen) return
@@ -188,7 +193,7 @@ export class RouteHub {
    * @throws WaypostError WAY_NOT_READY before the table is whole.
    */
   async table(filter: WatchFilter): Promise<TableSnapshot> {
-    if (!this.isOpen) throw new WaypostError('WAY_NOT_READY', 'The route table is not whole yet: see /ready')
+    this.checkOpen()
     const host = { ...this.#host, epoch: this.epoch, sliceMs: SLICE_MS }
     if (filter.services !== null) return await assembleTable(host, filter)
     const key = filter.network ?? ''

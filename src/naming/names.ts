@@ -14,7 +14,20 @@ export function namesOf(context: NamingContext, facts: ServiceFacts): string[] {
   return exists ? placesOf(context, facts).map(({ base }) => formatName(base).slice(0, -1)) : []
 }
 
-/** What is left out of a Service's names because it cannot be a name; whole sentences, empty when all is well. */
+/** Why the Service can have no name at all, a whole sentence; null when it can have one. */
+export function nameProblem(context: NamingContext, facts: ServiceFacts): string | null {
+  const { service } = facts
+  if (placesOf(context, facts).length === 0) {
+    return `Service "${service.key}" has no name: its labels do not fit below ${formatName(context.svc)}`
+  }
+  if (service.type !== 'ExternalName' || planService(context, facts) !== null) return null
+  return `Service "${service.key}" has no name: its external name "${service.externalName}" must be a host name and no address`
+}
+
+/**
+ * What is left out of the names of a Service that has one, because it cannot be a name; whole sentences, empty when all
+ * is well.
+ */
 export function nameFaults(context: NamingContext, facts: ServiceFacts): string[] {
   const { service, app } = facts
   const faults: string[] = []
@@ -31,9 +44,6 @@ export function nameFaults(context: NamingContext, facts: ServiceFacts): string[
   for (const { name } of service.ports) {
     if (name === '' || portLabel(name) !== null) continue
     faults.push(`Port "${name}" of Service "${service.key}" has no SRV name: it must be a label of at most 62 octets`)
-  }
-  if (service.type === 'ExternalName' && planService(context, { ...facts, app: null }) === null) {
-    faults.push(`Service "${service.key}" has no name: its external name "${service.externalName}" must be a host name`)
   }
   return faults.concat(hostnameFaults(facts))
 }

@@ -166,6 +166,25 @@ export const METRICS: readonly MetricDefinition[] = [
   perNetwork('waiting_services', 'Services that have no address yet.', n => n.waiting),
   perNetwork('reconcile_queue_keys', 'Keys that wait to be reconciled.', n => n.queue),
 
+  gauge('status_leader', '1 while this replica writes the status of the cluster.', ['network'], s =>
+    s.status().map(n => ({ labels: [n.network], value: n.isLeader ? 1 : 0 })),
+  ),
+  counter('status_leader_transitions_total', 'How often it began or ceased to.', ['network'], s =>
+    s.status().map(n => ({ labels: [n.network], value: n.transitions })),
+  ),
+  gauge('status_dirty_services', 'Services whose sync version is to be written.', ['network'], s =>
+    s.status().map(n => ({ labels: [n.network], value: n.dirty })),
+  ),
+  counter('status_writes_total', 'Writes of sync versions by result.', ['network', 'result'], s =>
+    s.status().flatMap(n => n.writes.map(w => ({ labels: [n.network, ...w.labels], value: w.value }))),
+  ),
+  gauge('status_waiting_events', 'Objects that wait for their Event.', ['network'], s =>
+    s.status().map(n => ({ labels: [n.network], value: n.waitingEvents })),
+  ),
+  counter('status_events_total', 'Events by reason and by what became of them.', ['network', 'reason', 'result'], s =>
+    s.status().flatMap(n => n.events.map(e => ({ labels: [n.network, ...e.labels], value: e.value }))),
+  ),
+
   gauge('feed_version', 'Number of the last publish.', [], s => one(s.feed().version)),
   gauge('feed_watchers', 'Open watch streams.', [], s => one(s.feed().watchers)),
   gauge('feed_watcher_limit', 'Watch streams that are allowed.', [], s => one(s.feed().watcherLimit)),

@@ -107,6 +107,7 @@ function oncePerScrape(sources: MetricSources): { sources: MetricSources; forget
       index: () => keep('index', () => sources.index()),
       pools: () => keep('pools', () => sources.pools()),
       networks: () => keep('networks', () => sources.networks()),
+      status: () => keep('status', () => sources.status()),
       feed: () => keep('feed', () => sources.feed()),
       zones: () => keep('zones', () => sources.zones()),
     },

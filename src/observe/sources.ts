@@ -173,6 +173,22 @@ export interface ZoneFigures {
   readonly faulty: number
 }
 
+/** What one network's API server is told. */
+export interface StatusFigures {
+  readonly network: string
+  readonly isLeader: boolean
+  /** How often this process became the leader or stopped being it. */
+  readonly transitions: number
+  /** Services whose annotation is to be written. */
+  readonly dirty: number
+  /** Objects that wait for their Event. */
+  readonly waitingEvents: number
+  /** result */
+  readonly writes: readonly Labelled[]
+  /** reason, result */
+  readonly events: readonly Labelled[]
+}
+
 /** Everything that is collected at a scrape. */
 export interface MetricSources {
   dns(): DnsFigures
@@ -183,6 +199,8 @@ export interface MetricSources {
   index(): IndexFigures
   pools(): readonly PoolFigures[]
   networks(): readonly NetworkFigures[]
+  /** Networks whose status is written. */
+  status(): readonly StatusFigures[]
   feed(): FeedFigures
   zones(): ZoneFigures
 }

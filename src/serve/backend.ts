@@ -1,7 +1,7 @@
 /** What the HTTP API shows of the control thread and asks of it. */
 
 import type { Control, ControlledNetwork } from '../control/control.ts'
-import type { PublishedService } from '../control/network.ts'
+import type { PublishedService } from '../control/published.ts'
 import type { CacheReply, CacheRequest } from '../dns/cache/write/inspection.ts'
 import { WaypostError } from '../errors.ts'
 import type {

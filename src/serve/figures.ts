@@ -4,7 +4,14 @@ import type { Control } from '../control/control.ts'
 import type { DataPlane } from '../dns/plane.ts'
 import type { RouteHub } from '../feed/hub.ts'
 import type { IndexWriter } from '../index/writer.ts'
-import type { MetricSources, NetworkFigures, PoolFigures, ResourceFigures, ZoneFigures } from '../observe/sources.ts'
+import type {
+  MetricSources,
+  NetworkFigures,
+  PoolFigures,
+  ResourceFigures,
+  StatusFigures,
+  ZoneFigures,
+} from '../observe/sources.ts'
 import type { Allocator } from '../pool/allocator.ts'
 
 /** The parts that are counted. */
@@ -14,12 +21,13 @@ export interface CountedParts {
   readonly writer: IndexWriter
   readonly plane: () => DataPlane
   readonly hub: RouteHub
+  readonly status: () => readonly StatusFigures[]
   readonly zones: () => ZoneFigures
 }
 
 /** The functions that the metrics page reads. */
 export function figuresOf(parts: CountedParts): MetricSources {
-  const { control, allocator, writer, plane, hub, zones } = parts
+  const { control, allocator, writer, plane, hub, status, zones } = parts
   return {
     dns: () => plane().counters(),
     forwarding: () => plane().forwarding(),
@@ -27,6 +35,7 @@ export function figuresOf(parts: CountedParts): MetricSources {
     index: () => writer.stats(),
     pools: () => control.networks.map(({ settings }) => poolFigures(allocator, settings.name)),
     networks: () => control.networks.map(networkFigures),
+    status,
     feed: () => hub.figures(),
     zones,
   }

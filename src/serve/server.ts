@@ -21,7 +21,7 @@ import { type Address, parseAddress } from '../ip/address.ts'
 import { isPrefix, parsePrefix } from '../ip/prefix.ts'
 import { Health } from '../observe/health.ts'
 import { createMetrics } from '../observe/registry.ts'
-import type { ZoneFigures } from '../observe/sources.ts'
+import type { StatusFigures, ZoneFigures } from '../observe/sources.ts'
 import { Allocator } from '../pool/allocator.ts'
 import { VERSION } from '../version.ts'
 import { foldName } from '../wire/name.ts'
@@ -34,7 +34,8 @@ import { figuresOf } from './figures.ts'
 import { cacheOf, forwardingOf } from './forwarding.ts'
 import { MemoryKeeper } from './memory.ts'
 import { type Probes, startProbes } from './probes.ts'
-import { Sources } from './sources.ts'
+import { type OpenClient, Sources } from './sources.ts'
+import { StatusWriters, writtenNetworks } from './status.ts'
 
 /** A server that runs. */
 export interface RunningServer {
@@ -53,6 +54,8 @@ export interface RunningServer {
 export interface ReplaceableParts {
   /** In place of the configured source. */
   readonly makeSource?: (network: string) => Source
+  /** In place of the client that the configuration describes. */
+  readonly openClient?: OpenClient
 }
 
 /** Milliseconds that the DNS threads get to answer what is in flight. */
@@ -108,16 +111,17 @@ class Assembly {
   #refusedZones: readonly ZoneProblem[] = []
   #api: Awaited<ReturnType<typeof buildApi>> | null = null
   #probes: Probes | null = null
+  readonly #status: StatusWriters
 
   constructor(
     config: Config,
     log: Logger,
     allocator: Allocator,
     undo: (() => unknown)[],
-    { makeSource }: ReplaceableParts,
+    { makeSource, openClient }: ReplaceableParts,
   ) {
     this.#config = config
-    this.#sources = new Sources(config, log)
+    this.#sources = new Sources(config, log, openClient)
     this.#makeSource = makeSource ?? (name => this.#sources.make(name))
     this.#log = log
     this.#allocator = allocator
@@ -140,12 +144,14 @@ class Assembly {
       const refused = this.#refusedZones.length
       return { loaded: this.#loadedZones.length - refused, faulty: this.#zoneProblems.length + refused }
     }
-    const parts = { allocator, writer: this.#writer, hub: this.#hub, zones }
+    const status = (): readonly StatusFigures[] => this.#status.figures()
+    const parts = { allocator, writer: this.#writer, hub: this.#hub, status, zones }
     const build = { version: VERSION, node: process.version }
     this.#metrics = createMetrics(
       figuresOf({ ...parts, control: this.#control, plane: () => this.#needPlane() }),
       build,
     )
+    this.#status = new StatusWriters(writtenNetworks(this.#control, config, this.#sources), log)
     this.#declareHealth()
   }
 
@@ -198,7 +204,11 @@ class Assembly {
       writer: this.#writer,
       log: this.#log,
       makeSource: this.#makeSource,
-      onPublish: changes => this.#hub.publish(changes),
+      onPublish: changes => {
+        this.#hub.publish(changes)
+        this.#status.routesChanged(changes)
+      },
+      onTrouble: (network, service) => this.#status.troubleChanged(network, service),
       onReconciled: seconds => {
         this.#metrics.observeReconcile(seconds)
         if (seconds > BULK_STEP) this.#noteBulk()
@@ -253,6 +263,7 @@ class Assembly {
       if (feed.serving) this.#health.met(`network ${settings.name}`)
     }
     if (this.#control.serving) this.#hub.open()
+    this.#status.start()
     if (!this.#isReady && this.#health.readiness().ready) {
       this.#isReady = true
       this.#log.info({ event: 'ready' }, 'Ready')
@@ -332,11 +343,13 @@ class Assembly {
   async #stop(): Promise<void> {
     this.#health.unmet('stopping', 'The server is stopping')
     this.#memory.stop()
+    // First, so that another replica goes on while this one ends.
+    const statusStopped = this.#status.stop()
     await this.#hub.close()
     const planeStopped = this.#plane?.stop(STOP_DEADLINE)
     // While DNS answers what is in flight, /ready says why no more should come.
     await Promise.race([planeStopped, setTimeout(NOT_READY_TIME, undefined, { ref: false })])
-    await Promise.all([this.#api?.close(), this.#probes?.close(), planeStopped])
+    await Promise.all([this.#api?.close(), this.#probes?.close(), planeStopped, statusStopped])
     await this.#zoneFiles?.stop()
     await this.#control.stop()
     await this.#sources.close()

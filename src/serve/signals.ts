@@ -32,6 +32,30 @@ export function takeSignals(): Signals {
   }
 }
 
+/**
+ * Runs `work` once for each call, but never twice at a time: a call while it runs waits for its end, and further calls
+ * meanwhile share that next run. Each call resolves when a run that began after it has ended.
+ */
+export function oneAtATime(work: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | null = null
+  let next: Promise<void> | null = null
+  const run = async (): Promise<void> => {
+    next = null
+    running = work()
+    try {
+      await running
+    } finally {
+      running = null
+    }
+  }
+  return () => {
+    if (next !== null) return next
+    if (running === null) return run()
+    next = running.then(run, run)
+    return next
+  }
+}
+
 /** Calls `reload` when the file changes; gives the function that ends it. Editors that replace the file are followed. */
 export function watchConfig(file: string | null, reload: () => Promise<void>): () => void {
   if (file === null) return () => undefined

@@ -1,6 +1,7 @@
 /** Makes the source of each network, and keeps the client of its cluster for all who need it. */
 
-import { openKubernetesClient } from '../cluster/kubernetes/open-client.ts'
+import type { KubernetesClient } from '../cluster/kubernetes/client.ts'
+import { type KubernetesClientOptions, openKubernetesClient } from '../cluster/kubernetes/open-client.ts'
 import { SharedClient } from '../cluster/kubernetes/shared-client.ts'
 import { KubernetesSource } from '../cluster/kubernetes.ts'
 import type { SourceLog } from '../cluster/manifests.ts'
@@ -9,14 +10,19 @@ import type { Source } from '../cluster/source.ts'
 import type { Config, NetworkConfig } from '../config.ts'
 import { VERSION } from '../version.ts'
 
+/** Opens the client of a network's API server. */
+export type OpenClient = (settings: KubernetesClientOptions) => Promise<KubernetesClient>
+
 /** See the top of the file. */
 export class Sources {
   readonly #config: Config
   readonly #log: SourceLog
+  readonly #open: OpenClient
   /** By the network's name. */
   readonly #clients = new Map<string, SharedClient>()
 
-  constructor(config: Config, log: SourceLog) {
+  constructor(config: Config, log: SourceLog, open: OpenClient = openKubernetesClient) {
+    this.#open = open
     this.#config = config
     this.#log = log
   }
@@ -45,7 +51,7 @@ export class Sources {
     if (known !== undefined) return known
     const { kubeconfig, context } = kubernetes
     const userAgent = `waypost/${VERSION}`
-    const client = new SharedClient(signal => openKubernetesClient({ kubeconfig, context, userAgent, signal }))
+    const client = new SharedClient(signal => this.#open({ kubeconfig, context, userAgent, signal }))
     this.#clients.set(name, client)
     return client
   }

@@ -69,6 +69,18 @@ describe('the documents of a YAML file', () => {
     expect(origins(text)).toEqual(['default/a m/all.yaml:3', 'default/b m/all.yaml:10'])
   })
 
+  it('a list in a list is its items, too, with their faults', () => {
+    const good = serviceValue({ ports: [{ port: 80 }] }, { name: 'a' })
+    const bad = serviceValue({ ports: [{ port: 0 }] }, { name: 'b' })
+    const inner = { apiVersion: 'v1', kind: 'ServiceList', items: [good, bad] }
+    const list = { apiVersion: 'v1', kind: 'List', items: [{ apiVersion: 'v1', kind: 'List', items: [inner] }] }
+    for (const text of [JSON.stringify(list), `---\n${JSON.stringify(list)}\n`]) {
+      const { objects, problems } = content(text)
+      expect(objects.map(({ object }) => object.kind === 'Service' && object.key)).toEqual(['default/a'])
+      expect(problems).toEqual([expect.objectContaining({ code: 'WAY_MANIFEST_OBJECT', field: 'spec.ports[0].port' })])
+    }
+  })
+
   it('aliases and merge keys are read as kubectl reads them', () => {
     const text = `${SERVICE('a')}    <<: &more {protocol: UDP}\n  selector: {app: &app kuard, tier: *app}\n`
     expect(content(text).objects[0]?.object).toMatchObject({

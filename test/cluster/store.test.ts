@@ -48,6 +48,30 @@ describe('what a change touches', () => {
     expect(store.slicesOf('default/kuard')[0]?.origin).toBe('other.yaml:9')
   })
 
+  it('a Service that only the API server wrote to touches nothing, and its record is the new one', () => {
+    const first = service({}, { uid: 'u-1', annotations: { 'service.fly.io/sync-version': '1' } })
+    const store = storeOf(first)
+    expect(store.record('default/kuard')).toEqual({ uid: 'u-1', syncVersion: '1' })
+    const written = service({}, { uid: 'u-1', annotations: { 'service.fly.io/sync-version': '2' } })
+    expect(touchedBy(store, put(written))).toEqual([])
+    expect(store.record('default/kuard')).toEqual({ uid: 'u-1', syncVersion: '2' })
+    // What is published holds this object too, so there is one and not two.
+    expect(store.service('default/kuard')).toBe(first)
+    store.apply([gone(first)])
+    expect(store.record('default/kuard')).toBeNull()
+  })
+
+  it('the first Pod of a namespace and the end of its last touch the namespace', () => {
+    const store = new Store()
+    const namespacesTouchedBy = (change: ObjectChange) => [...store.apply([change]).namespaces]
+    expect(namespacesTouchedBy(put(pod()))).toEqual(['default'])
+    expect(store.hasPods('default')).toBe(true)
+    expect(namespacesTouchedBy(put(pod({ metadata: { name: 'kuard-2' } })))).toEqual([])
+    expect(namespacesTouchedBy(gone(pod({ metadata: { name: 'kuard-2' } })))).toEqual([])
+    expect(namespacesTouchedBy(gone(pod()))).toEqual(['default'])
+    expect(store.hasPods('default')).toBe(false)
+  })
+
   it('a slice touches its Service, and both when it moves', () => {
     const store = storeOf(service(), service({}, { name: 'other' }))
     expect(touchedBy(store, put(slice()))).toEqual(['default/kuard'])

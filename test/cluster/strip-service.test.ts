@@ -27,6 +27,7 @@ describe('a Service gets the API server’s defaults', () => {
       trafficDistribution: null,
       annotations: {},
       proxyName: null,
+      record: null,
       origin: 'test.yaml:1',
     })
   })
@@ -82,6 +83,13 @@ describe('a Service gets the API server’s defaults', () => {
       ['service.fly.io/a', '2'],
       ['service.fly.io/z', '1'],
     ])
+  })
+
+  it('what the API server says of it is apart, and there only when it was in one', () => {
+    const annotations = { 'service.fly.io/sync-version': '9' }
+    expect(service({}, { uid: 'u-1', annotations }).record).toEqual({ uid: 'u-1', syncVersion: '9' })
+    expect(service({}, { uid: 'u-1' }).record).toEqual({ uid: 'u-1', syncVersion: null })
+    expect(service({}, { annotations }).record).toBeNull()
   })
 
   it('the proxy name is a label, and an empty one is one', () => {

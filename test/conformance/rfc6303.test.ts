@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { reverseLabels } from '#src/ip/arpa.ts'
 import { ip } from '#support/arbitrary-ip.ts'
 import { serveZones } from '#support/served-zones.ts'
-import { loadShippedZones } from '#support/shipped-zones.ts'
+import { loadShippedZones, negativeTtlOf } from '#support/shipped-zones.ts'
 
 const NXDOMAIN = 3
 const zones = loadShippedZones()
@@ -18,7 +18,7 @@ describe('RFC 6303 section 3', () => {
       expect([soa.rcode, soa.aa, soa.answers.map(({ name, ttl }) => `${name} ${ttl}`)]).toEqual([
         0,
         true,
-        [`${apex} 10800`],
+        [`${apex} ${negativeTtlOf(apex)}`],
       ])
       expect(server.ask(apex, 'NS').answers.map(({ data }) => data)).toEqual([apex])
     }
@@ -41,12 +41,14 @@ describe('RFC 6303 section 3', () => {
     'fe80::1',
     'febf::1',
     '2001:db8::1',
-  ])('the reverse name of %s is NXDOMAIN, with the SOA for 10800 seconds', address => {
+  ])('the reverse name of %s is NXDOMAIN, with the SOA for as long as its TTL', address => {
     const reply = server.ask(reverse(address), 'PTR')
     expect([reply.rcode, reply.aa, reply.answers]).toEqual([NXDOMAIN, true, []])
     const [soa] = reply.authorities
-    expect(soa?.ttl).toBe(10_800)
     expect(zones.has(soa?.name ?? '')).toBe(true)
+    // RFC 6303 section 3: the SOA's TTL is the negative TTL.
+    expect(soa?.ttl).toBe(negativeTtlOf(soa?.name ?? ''))
+    expect(soa?.data.endsWith(` ${soa.ttl}`)).toBe(true)
   })
 
   it.each(['0.0.0.0/0', '255.255.255.255', '::'])('the reverse name of %s exists without a PTR record', text => {

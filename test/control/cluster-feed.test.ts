@@ -65,6 +65,7 @@ async function make(saved: readonly ClusterObject[] = []): Promise<Fixture> {
     log,
     onServing: () => states.push('serving'),
     onSynced: () => states.push('synced'),
+    onProblems: () => states.push('problems'),
   })
   return { test, source, feed, states }
 }
@@ -91,6 +92,31 @@ describe('ClusterFeed', () => {
     await Promise.resolve()
     expect(states).toEqual(['serving', 'synced'])
     expect(feed.restoredAt).toBeNull()
+  })
+
+  it('does not take an address again that was given back after the last save', async () => {
+    const kept = service({ name: 'kept', ports: [] })
+    const deleted = service({ name: 'deleted', ports: [] })
+    const { test, source, feed } = await make([kept, deleted, headless('alias')])
+    await test.apply(put(kept), put(deleted))
+    await test.apply(
+      { kind: 'Service', key: deleted.key, object: null },
+      { kind: 'Service', key: kept.key, object: null },
+    )
+    await test.apply(put(kept))
+    const rest = () => [...test.allocator.claims()].find(claim => claim.owner.name === deleted.key)
+    const before = rest()
+    expect(before?.state).toBe('resting')
+    // As after kill -9: the ledger knows of the deletion, the last state does not.
+    test.clock += 5000
+    await feed.restore()
+    expect([...test.network.published.keys()].sort()).toEqual(['default/alias', 'default/kept'])
+    await feed.start()
+    source.sink?.apply([put(kept)])
+    source.sink?.synced()
+    await test.network.idle()
+    test.allocator.settle('test')
+    expect(rest()).toEqual(before)
   })
 
   it('serves nothing before the source has synced when there is no state on disk', async () => {

@@ -6,8 +6,9 @@ import { join } from 'node:path'
 import type { ObjectChange } from '#src/cluster/objects.ts'
 import type { AddressGiver } from '#src/control/address-need.ts'
 import type { Log } from '#src/control/log.ts'
-import { Network, type RouteChange } from '#src/control/network.ts'
+import { Network } from '#src/control/network.ts'
 import { NetworkNames } from '#src/control/network-names.ts'
+import type { RouteChange } from '#src/control/published.ts'
 import { IndexWriter } from '#src/index/writer.ts'
 import { isPrefix, type Prefix, parsePrefix } from '#src/ip/prefix.ts'
 import { namingContext, type PodMode } from '#src/naming/context.ts'
@@ -23,6 +24,8 @@ export interface TestNetwork {
   readonly allocator: Allocator
   readonly routeChanges: RouteChange[]
   readonly logged: { level: string; event: string; message: string }[]
+  /** Services whose trouble changed. */
+  readonly troubled: string[]
   readonly errors: unknown[]
   /** Times at which waiting Services asked to be tried again. */
   readonly retries: (number | null)[]
@@ -82,6 +85,7 @@ export function makeNetwork(
   }
   const log: Log = { debug: record('debug'), info: record('info'), warn: record('warn'), error: record('error') }
   const routeChanges: RouteChange[] = []
+  const troubled: string[] = []
   const errors: unknown[] = []
   const retries: (number | null)[] = []
   const programmed: number[] = []
@@ -95,6 +99,7 @@ export function makeNetwork(
     now: () => performance.now(),
     clock: () => test.clock,
     onPublish: changes => routeChanges.push(...changes),
+    onTrouble: key => troubled.push(key),
     onWaiting: time => retries.push(time),
     onReconciled: () => undefined,
     onProgrammed: seconds => programmed.push(seconds),
@@ -106,6 +111,7 @@ export function makeNetwork(
     writer,
     allocator,
     routeChanges,
+    troubled,
     logged,
     errors,
     retries,

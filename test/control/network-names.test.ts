@@ -181,14 +181,18 @@ describe('NetworkNames', () => {
     expect(apexes(test)).toEqual(before)
   })
 
-  it('has the names above a Pod for as long as the Pod has a name', async () => {
-    const test = make({ pods: 'verified' })
+  it.each(['insecure', 'verified'] as const)('has a namespace for as long as a Pod is in it (%s)', async pods => {
+    const test = make({ pods })
     const object = pod({ key: 'jobs/web-0', namespace: 'jobs', addresses: [address('10.1.2.3')] })
     await test.apply({ kind: 'Pod', key: object.key, object })
-    expect(test.recordsAt('10-1-2-3.jobs.pod.cluster.local.')).toEqual(['A 10.1.2.3'])
+    if (pods === 'verified') expect(test.recordsAt('10-1-2-3.jobs.pod.cluster.local.')).toEqual(['A 10.1.2.3'])
     expect(test.recordsAt('jobs.pod.cluster.local.')).toEqual([])
+    expect(test.recordsAt('jobs.svc.cluster.local.')).toEqual([])
     const ended = pod({ key: 'jobs/web-0', namespace: 'jobs', phase: 'Succeeded', addresses: [address('10.1.2.3')] })
     await test.apply({ kind: 'Pod', key: object.key, object: ended })
+    expect(test.recordsAt('10-1-2-3.jobs.pod.cluster.local.')).toBeNull()
+    expect(test.recordsAt('jobs.pod.cluster.local.')).toEqual([])
+    await test.apply({ kind: 'Pod', key: object.key, object: null })
     expect(test.recordsAt('jobs.pod.cluster.local.')).toBeNull()
   })
 })

@@ -147,6 +147,55 @@ describe('Network', () => {
     expect(test.logged.filter(line => line.event === 'service_problem')).toHaveLength(1)
   })
 
+  it('publishes nothing when only our own annotation came back', async () => {
+    const test = make()
+    await test.apply(put(web({ record: { uid: 'u', syncVersion: null } })))
+    const syncVersion = test.network.published.get('default/web')?.syncVersion ?? ''
+    await test.apply(put(web({ record: { uid: 'u', syncVersion } })))
+    expect(test.network.store.record('default/web')).toEqual({ uid: 'u', syncVersion })
+    expect(test.network.published.get('default/web')?.syncVersion).toBe(syncVersion)
+    expect(test.routeChanges).toHaveLength(1)
+  })
+
+  it('says when what is wrong with a Service changes, and only then', async () => {
+    const test = make()
+    const taken = address('fdaa:0:48c8:0:1::77')
+    await test.apply(put(web({ clusterIPs: [taken] })), put(web({ name: 'late', clusterIPs: [taken], created: 1 })))
+    expect(test.troubled).toEqual(['default/web'])
+    await test.apply(put(web({ clusterIPs: [taken], ports: [servicePort('http', 81)] })))
+    expect(test.troubled).toEqual(['default/web'])
+    await test.apply(put(web({ clusterIPs: [address('fd00::1')] })))
+    expect(test.troubled).toEqual(['default/web', 'default/web'])
+    expect(test.network.published.get('default/web')?.outside).toEqual([address('fd00::1')])
+    await test.apply(put(web({ clusterIPs: [address('fdaa:0:48c8:0:1::78')] })))
+    expect(test.troubled).toHaveLength(3)
+    expect(test.network.published.get('default/web')).toMatchObject({ problem: null, outside: [] })
+  })
+
+  it('reports an ExternalName that is an address, until it is a name', async () => {
+    const test = make()
+    await test.apply(put(web({ type: 'ExternalName', externalName: '10.0.0.1' })))
+    const { problem, facts } = test.network.published.get('default/web') ?? {}
+    expect(problem?.code).toBe('WAY_NAME_INVALID')
+    expect(problem?.message).toContain('"10.0.0.1" must be a host name and no address')
+    expect([facts?.addresses, test.recordsAt(WEB), test.network.waiting]).toEqual([[], null, 0])
+    await test.apply(put(web({ type: 'ExternalName', externalName: 'db.example' })))
+    expect(test.network.published.get('default/web')?.problem).toBeNull()
+    expect(test.recordsAt(WEB)).toEqual(['CNAME db.example.'])
+    expect(test.troubled).toHaveLength(2)
+    expect(test.logged.map(({ event }) => event)).toEqual(['service_problem', 'service_recovered'])
+  })
+
+  it('says once which part of the names a Service lacks, and serves the rest', async () => {
+    const test = make()
+    const named = web({ ports: [servicePort('p'.repeat(63), 80)] })
+    await test.apply(put(named))
+    await test.apply(put({ ...named, ports: [servicePort('p'.repeat(63), 81)] }))
+    expect(test.recordsAt(WEB)?.[0]).toMatch(/^AAAA /)
+    expect(test.network.published.get('default/web')?.problem).toBeNull()
+    expect(test.logged.filter(line => line.event === 'name_left_out')).toHaveLength(1)
+  })
+
   it('warns once of an address outside the pool, and serves it', async () => {
     const test = make()
     const outside = web({ clusterIPs: [address('10.43.0.10')] })

@@ -178,6 +178,15 @@ describe('health and readiness', () => {
     expect([got.status, got.text]).toEqual([200, ''])
   })
 
+  it('answer HEAD where GET is a long list', async () => {
+    for (const path of ['/v1/services', '/v1/addresses']) {
+      const got = await send(use.server, { method: 'HEAD', path })
+      const type = got.headers.get('content-type')
+      expect([path, got.status, got.text, type]).toEqual([path, 200, '', 'application/json; charset=utf-8'])
+      expect((await send(use.server, { method: 'HEAD', path: `${path}?network=none` })).status).toBe(404)
+    }
+  })
+
   it('has metrics of the type that the registry says', async () => {
     const got = await send(use.server, { path: '/metrics' })
     expect([got.headers.get('content-type'), got.text]).toEqual(['text/plain; version=0.0.4', 'up 1\n'])
@@ -394,8 +403,19 @@ describe('the route table', () => {
     expect((got.body as { routes: { service: string }[] }).routes.map(({ service }) => service)).toEqual(['ns/b'])
   })
 
-  it('answers no HEAD: it would be made for nothing', async () => {
-    expect((await send(use.server, { method: 'HEAD', path: '/v1/routes' })).status).toBe(404)
+  it('answers HEAD with the header of GET, without making the table', async () => {
+    const got = await send(use.server, { method: 'HEAD', path: '/v1/routes' })
+    expect([got.status, got.text, got.headers.get('etag')]).toEqual([200, '', `"${use.server.world.hub.version}"`])
+    expect(got.headers.get('content-type')).toBe('application/json; charset=utf-8')
+    const headers = { 'if-none-match': String(got.headers.get('etag')) }
+    expect((await send(use.server, { method: 'HEAD', path: '/v1/routes', headers })).status).toBe(304)
+    expect((await send(use.server, { method: 'HEAD', path: '/v1/routes?network=none' })).status).toBe(404)
+  })
+
+  it('answers HEAD of a watch without one', async () => {
+    const got = await send(use.server, { method: 'HEAD', path: '/v1/routes/watch' })
+    expect([got.status, got.headers.get('content-type')]).toEqual([200, 'application/x-ndjson'])
+    expect(use.server.world.hub.figures().watchers).toBe(0)
   })
 })
 

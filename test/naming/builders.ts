@@ -62,6 +62,7 @@ export function service(fields: Partial<Service> = {}): Service {
     trafficDistribution: null,
     annotations: {},
     proxyName: null,
+    record: null,
     origin: 'web.yaml:1',
     ...fields,
   }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { nameFaults, namesOf } from '#src/naming/names.ts'
+import { nameFaults, nameProblem, namesOf } from '#src/naming/names.ts'
 import { serviceNodes } from '#src/naming/service.ts'
 import { arbitraryFacts } from './arbitrary.ts'
 import { address, context, facts, nodeAt, servicePort, slice } from './builders.ts'
@@ -25,6 +25,17 @@ describe('namesOf', () => {
   })
 })
 
+describe('nameProblem', () => {
+  it('is there exactly when a Service that has all it needs has no name', () => {
+    const external = (externalName: string) => facts({ type: 'ExternalName', externalName })
+    expect(nameProblem(CONTEXT, facts({}))).toBeNull()
+    expect(nameProblem(CONTEXT, external('example.com'))).toBeNull()
+    expect(nameProblem(CONTEXT, external('10.0.0.1'))).toMatch(/its external name "10\.0\.0\.1" must be a host name/)
+    const long = context({ domain: Array.from({ length: 4 }, () => 'd'.repeat(59)).join('.') })
+    expect(nameProblem(long, facts({}))).toMatch(/^Service "default\/web" has no name: its labels do not fit below/)
+  })
+})
+
 describe('nameFaults', () => {
   it('finds nothing wrong with an ordinary Service', () => {
     const slices = [slice('web-a', [{ address: '10.0.0.1', hostname: 'db-0' }])]
@@ -40,11 +51,6 @@ describe('nameFaults', () => {
       'a port',
       facts({ ports: [servicePort('p'.repeat(63), 80)] }),
       /^Port "p{63}" of Service "default\/web" has no SRV name/,
-    ],
-    [
-      'an external name',
-      facts({ type: 'ExternalName', externalName: '10.0.0.1' }),
-      /its external name "10\.0\.0\.1" must be/,
     ],
     [
       'a hostname',

@@ -67,6 +67,11 @@ describe('the metrics page', () => {
     const text = await page()
     expect(text).toContain('waypost_dns_queries_total{transport="udp",type="AAAA"} 3\n')
     expect(text).toContain('waypost_pool_claimed_addresses{network="default",state="resting"} 2\n')
+    expect(text).toContain('waypost_status_leader{network="default"} 1\n')
+    expect(text).toContain('waypost_status_writes_total{network="default",result="done"} 5\n')
+    expect(text).toContain(
+      'waypost_status_events_total{network="default",reason="ServiceCIDRFull",result="created"} 1\n',
+    )
     expect(text).toContain('waypost_source_problems{network="default",code="WAY_MANIFEST_PARSE"} 1\n')
   })
 

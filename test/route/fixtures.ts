@@ -36,6 +36,7 @@ export function service(fields: Partial<Service> = {}): Service {
     trafficDistribution: null,
     annotations: {},
     proxyName: null,
+    record: null,
     origin: 'test',
     ...fields,
   }

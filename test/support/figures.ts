@@ -81,6 +81,17 @@ export function fakeFigures(): MetricSources {
         queue: 0,
       },
     ],
+    status: () => [
+      {
+        network: 'default',
+        isLeader: true,
+        transitions: 1,
+        dirty: 2,
+        waitingEvents: 0,
+        writes: [{ labels: ['done'], value: 5 }],
+        events: [{ labels: ['ServiceCIDRFull', 'created'], value: 1 }],
+      },
+    ],
     feed: () => ({
       version: 7,
       watchers: 1,

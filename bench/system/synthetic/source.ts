@@ -183,6 +183,7 @@ function serviceChange(name: string, namespace: string, headless: boolean): Obje
     trafficDistribution: null,
     annotations: {},
     proxyName: null,
+    record: null,
     origin: '',
   }
   return { kind: 'Service', key: object.key, object }

@@ -70,14 +70,14 @@ export class Problems {
   *#faults(): Iterable<SourceProblem> {
     for (const { kind, objects } of this.#collections) {
       for (const object of objects.faulty) {
-        for (const fault of object.faults) yield problemOf(`${kind} ${object.key}`, object.isRefused, fault)
+        for (const fault of object.faults) yield problemOf({ kind, key: object.key }, object.isRefused, fault)
       }
     }
   }
 }
 
-function problemOf(what: string, isRefused: boolean, fault: Fault): SourceProblem {
+function problemOf(object: { kind: string; key: string }, isRefused: boolean, fault: Fault): SourceProblem {
   const field = fault.field === '' ? null : fault.field
-  const message = `${isRefused ? 'All' : 'A part'} of ${what} is left out: ${fault.message}`
-  return { code: 'WAY_KUBERNETES_OBJECT', file: null, line: null, field, message }
+  const message = `${isRefused ? 'All' : 'A part'} of ${object.kind} ${object.key} is left out: ${fault.message}`
+  return { code: 'WAY_KUBERNETES_OBJECT', file: null, line: null, field, object, message }
 }

@@ -137,8 +137,19 @@ function* valuesOf(document: ManifestDocument): Iterable<{ value: unknown; line:
     return
   }
   for (const [i, value] of items.entries()) {
-    yield { value, line: document.itemLines?.[i] ?? document.line, path: `items[${i}]` }
+    yield* itemsOf(value, document.itemLines?.[i] ?? document.line, `items[${i}]`)
   }
+}
+
+/** An item of a list, or, of a list in a list, its items; they have the line of the outer item. */
+function* itemsOf(
+  value: unknown,
+  line: number,
+  path: string,
+): Iterable<{ value: unknown; line: number; path: string }> {
+  const items = listItems(value)
+  if (items === null) yield { value, line, path }
+  else for (const [i, item] of items.entries()) yield* itemsOf(item, line, `${path}.items[${i}]`)
 }
 
 function join(path: string, field: string): string {

@@ -1,6 +1,6 @@
 /** One Service of the store with what stands behind it: its own slices, or the Pods that its selector matches. */
 import { deriveSlices } from '../derive.ts'
-import type { EndpointSlice, ObjectKey, Pod, Service } from '../objects.ts'
+import type { EndpointSlice, ObjectKey, Pod, Service, ServiceRecord } from '../objects.ts'
 
 const NO_SLICES: readonly EndpointSlice[] = Object.freeze([])
 
@@ -13,6 +13,8 @@ export class ServiceEntry {
   readonly key: ObjectKey
   readonly namespace: string
   service: Service | null = null
+  /** The newest one: that of `service` may be older. */
+  record: ServiceRecord | null = null
   /** The pair of the selector under which the entry is found; see `SelectorIndex`. */
   pair: readonly [key: string, value: string] | null = null
   #own: EndpointSlice[] | null = null

@@ -21,6 +21,8 @@ export interface Metadata {
   /** Label and annotation values are texts, checked. */
   readonly labels: Fields
   readonly annotations: Fields
+  /** Set by the API server, or null. */
+  readonly uid: string | null
   /** Milliseconds since the epoch. */
   readonly created: number | null
   /** Whether a deletionTimestamp is set. */
@@ -58,6 +60,7 @@ export function readMetadata(
     key,
     labels: labelsAt(metadata, 'labels', 'metadata', faults),
     annotations: textsAt(metadata, 'annotations', 'metadata', faults),
+    uid: textAt(metadata, 'uid', 'metadata', faults) || null,
     created: timeAt(metadata, 'creationTimestamp', faults),
     terminating: timeAt(metadata, 'deletionTimestamp', faults) !== null,
   }

@@ -1,5 +1,5 @@
 /** v1 Service → {@link Service}: defaults of pkg/apis/core/v1, rules of `ValidateService` in pkg/apis/core/validation. */
-import type { Origin, Protocol, Service, ServicePort, ServiceType, TrafficPolicy } from '../objects.ts'
+import type { Origin, Protocol, Service, ServicePort, ServiceRecord, ServiceType, TrafficPolicy } from '../objects.ts'
 import type { Faults } from './faults.ts'
 import { arrayAt, booleanAt, choiceAt, type Fields, integerAt, isFields, objectAt, textAt } from './fields.ts'
 import { detach, type Interner, NO_TEXTS } from './intern.ts'
@@ -59,9 +59,16 @@ export function stripService(object: Fields, origin: Origin, interner: Interner,
     trafficDistribution: internOrNull(textAt(spec, 'trafficDistribution', 'spec', faults), interner),
     annotations: ourAnnotations(metadata.annotations, interner),
     proxyName: internOrNull(textOrNull(metadata.labels, PROXY_NAME), interner),
+    record: readRecord(metadata),
     origin,
   }
   return faults.list.length === 0 ? service : null
+}
+
+function readRecord({ annotations, uid }: Metadata): ServiceRecord | null {
+  if (uid === null) return null
+  const syncVersion = textOrNull(annotations, SYNC_VERSION)
+  return { uid: detach(uid), syncVersion: syncVersion === null ? null : detach(syncVersion) }
 }
 
 function readExternalName(spec: Fields, faults: Faults): string | null {

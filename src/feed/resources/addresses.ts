@@ -3,7 +3,7 @@ import { WaypostError } from '../../errors.ts'
 import { formatAddress, parseAddress } from '../../ip/address.ts'
 import type { ApiBackend } from '../backend.ts'
 import { streamList } from './body-stream.ts'
-import { type Endpoint, parameterOf } from './endpoint.ts'
+import { type Endpoint, JSON_TYPE, parameterOf } from './endpoint.ts'
 import { knownNetwork, networkOf } from './networks.ts'
 import { quote } from './refusal.ts'
 import { COMPONENTS, error, json, NETWORK, object, ref } from './schemas.ts'
@@ -25,11 +25,14 @@ function listing(backend: ApiBackend): Endpoint {
       200: json('The claims.', object({ addresses: { type: 'array', items: ref('Address') } })),
       404: error('No network has this name.'),
     },
-    isStream: true,
+    head: (request, reply) => {
+      networkOf(request, backend.networks)
+      return reply.type(JSON_TYPE).send()
+    },
     handle: (request, reply) => {
       const network = networkOf(request, backend.networks)
       const addresses = ofNetwork(backend.addresses(), network)
-      return reply.type('application/json; charset=utf-8').send(streamList('addresses', addresses))
+      return reply.type(JSON_TYPE).send(streamList('addresses', addresses))
     },
   }
 }

@@ -37,11 +37,14 @@ export interface Endpoint {
   readonly answers: Readonly<Record<number, Answer>>
   /** Changes something: needs the token, where one is needed. */
   readonly isWrite?: boolean
-  /** Answers with a stream of its own making, which a HEAD request must not start. */
-  readonly isStream?: boolean
+  /** Answers HEAD where making the body only to throw it away would cost too much: the checks and the header of GET. */
+  head?(request: FastifyRequest, reply: FastifyReply): unknown
   /** Gives the body, or undefined when the reply was sent or hijacked. */
   handle(request: FastifyRequest, reply: FastifyReply): unknown
 }
+
+/** The media type of every answer but the watch's and the metrics'. */
+export const JSON_TYPE = 'application/json; charset=utf-8'
 
 /** The value of a query parameter that the schema lets be one string or nothing. */
 export function textOf(request: FastifyRequest, name: string): string | null {

@@ -4,7 +4,7 @@ import { WaypostError } from '../../errors.ts'
 import type { RouteHub } from '../hub.ts'
 import type { WatchFilter } from '../watcher.ts'
 import { streamPieces } from './body-stream.ts'
-import { type Endpoint, textsOf } from './endpoint.ts'
+import { type Endpoint, JSON_TYPE, textsOf } from './endpoint.ts'
 import { networkOf } from './networks.ts'
 import { error, json, NETWORK, ref, SERVICES } from './schemas.ts'
 
@@ -34,7 +34,15 @@ export function routeEndpoints(hub: RouteHub, networks: readonly string[]): Endp
         404: error('No network has this name.'),
         503: error('The table is not whole yet, or too many are read at once.'),
       },
-      isStream: true,
+      head: (request, reply) => {
+        filterOf(request, networks)
+        hub.checkOpen()
+        if (isKnown(request, hub.version)) return notModified(reply, hub.version)
+        return reply
+          .headers({ etag: `"${hub.version}"`, 'cache-control': 'no-cache' })
+          .type(JSON_TYPE)
+          .send()
+      },
       handle: async (request, reply) => {
         const filter = filterOf(request, networks)
         if (hub.isOpen && isKnown(request, hub.version)) return notModified(reply, hub.version)
@@ -48,7 +56,7 @@ export function routeEndpoints(hub: RouteHub, networks: readonly string[]): Endp
         const { version, pieces, byteLength } = await hub.table(filter)
         return reply
           .headers({ etag: `"${hub.epoch}-${version}"`, 'content-length': byteLength, 'cache-control': 'no-cache' })
-          .type('application/json; charset=utf-8')
+          .type(JSON_TYPE)
           .send(streamPieces(pieces))
       },
     },

@@ -2,7 +2,7 @@
 import { WaypostError } from '../../errors.ts'
 import type { ApiBackend, ServiceView } from '../backend.ts'
 import { streamList } from './body-stream.ts'
-import { type Endpoint, parameterOf } from './endpoint.ts'
+import { type Endpoint, JSON_TYPE, parameterOf } from './endpoint.ts'
 import { networkOf } from './networks.ts'
 import { quote } from './refusal.ts'
 import { error, json, NETWORK, object, ref } from './schemas.ts'
@@ -22,11 +22,14 @@ export function serviceEndpoints(backend: ApiBackend): Endpoint[] {
         200: json('Sorted by name, then network.', object({ services: { type: 'array', items: ref('Service') } })),
         404: error('No network has this name.'),
       },
-      isStream: true,
+      head: (request, reply) => {
+        networkOf(request, backend.networks)
+        return reply.type(JSON_TYPE).send()
+      },
       handle: (request, reply) => {
         const network = networkOf(request, backend.networks)
         const services = ofNetwork(backend.services(), network)
-        return reply.type('application/json; charset=utf-8').send(streamList('services', services))
+        return reply.type(JSON_TYPE).send(streamList('services', services))
       },
     },
     {

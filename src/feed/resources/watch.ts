@@ -47,7 +47,10 @@ export function watchEndpoints(hub: RouteHub, networks: readonly string[]): Endp
         404: error('No network has this name.'),
         503: error('There are too many watchers; Retry-After says when to try again.'),
       },
-      isStream: true,
+      head: (request, reply) => {
+        filterOf(request, networks)
+        return reply.type(MEDIA_TYPES[formatOf(request)]).header('cache-control', 'no-store').send()
+      },
       handle: (request, reply) => {
         const filter = filterOf(request, networks)
         const format = formatOf(request)
