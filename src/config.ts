@@ -1,12 +1,13 @@
 /** What Waypost is told to do: a YAML file and command-line flags, validated once and frozen. */
 import { dirname, resolve } from 'node:path'
-import { type DocumentNode, EMPTY_MAP, type Fault, lineOfPath, parseTree } from './config/document.ts'
+import { admissionFaults, tlsOf } from './config/admission.ts'
+import { type BrokenRule, type DocumentNode, EMPTY_MAP, type Fault, lineOfPath, parseTree } from './config/document.ts'
 import { DEFAULT_POOL, type FileConfig, type FileNetwork, fileSchema } from './config/file.ts'
 import { type Flags, type FlagValues, overrideFile, readFlags } from './config/flags.ts'
 import { resolveForward } from './config/forward/resolve.ts'
 import type { ForwardConfig } from './config/forward/section.ts'
 import type { Config, NetworkConfig, Surroundings } from './config/model.ts'
-import { type BrokenRule, listenFaults, networkFaults } from './config/networks.ts'
+import { listenFaults, networkFaults } from './config/networks.ts'
 import { type FileSource, KUBERNETES_DEFAULTS } from './config/source.ts'
 import { resolveStatus } from './config/status.ts'
 import { poolPrefix } from './config/values.ts'
@@ -128,7 +129,15 @@ function checkRules(
   file: string | null,
   tree: DocumentNode,
 ): void {
-  const broken = [...networkFaults(networks), ...listenFaults(content.dns.listen, content.http), ...others]
+  const broken = [
+    ...networkFaults(networks),
+    ...listenFaults(content.dns.listen, content.http, content.admission.listen),
+    ...admissionFaults(
+      content.admission,
+      networks.some(({ cluster }) => cluster.source.kubernetes !== null),
+    ),
+    ...others,
+  ]
   if (broken.length === 0) return
   if (file === null) throw new WaypostError('WAY_USAGE', `Cannot use the flags: ${broken.map(sentenceOf).join('; ')}`)
   throw new ConfigError(file, inOrder(broken.map(rule => ({ ...rule, line: lineOfPath(tree, rule.path) }))))
@@ -141,7 +150,7 @@ function resolveDefaults(
   base: string,
   surroundings: Surroundings,
 ): Config {
-  const { dns, http, pool } = content
+  const { admission, dns, http, pool } = content
   const { workers, transport, zones, nsid, tcp } = dns
   const usual = resolve(base, 'zones')
   return {
@@ -156,6 +165,7 @@ function resolveDefaults(
       tcp: { idleMs: tcp.idle, maxConnections: tcp.maxConnections, maxBytesPerConnection: tcp.maxBytesPerConnection },
       forward,
     },
+    admission: { ...admission, tls: tlsOf(admission.tls, admission.listen) },
     http: { ...http, token: readToken(http.tokenFile, surroundings) },
     routes: content.routes,
     data: content.data,

@@ -33,6 +33,8 @@ export type ErrorCode =
   | 'WAY_NAME_TAKEN'
   | 'WAY_NAME_INVALID'
   | 'WAY_LISTEN'
+  | 'WAY_ADMISSION_REVIEW'
+  | 'WAY_ADMISSION_CERTIFICATE'
   | 'WAY_HTTP_BODY'
   | 'WAY_HTTP_TOKEN'
   | 'WAY_HTTP_NOT_FOUND'
@@ -76,6 +78,11 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   WAY_NAME_TAKEN: { status: 409, meaning: 'A name belongs to another owner.' },
   WAY_NAME_INVALID: { status: 409, meaning: 'A Service can have no name.' },
   WAY_LISTEN: { status: 503, meaning: 'A socket could not be opened on the address.' },
+  WAY_ADMISSION_REVIEW: { status: 400, meaning: 'The body is no AdmissionReview that can be answered.' },
+  WAY_ADMISSION_CERTIFICATE: {
+    status: 503,
+    meaning: 'The certificate of the admission listener cannot be used or made.',
+  },
   WAY_HTTP_BODY: { status: 400, meaning: 'The request body or a parameter is malformed.' },
   WAY_HTTP_TOKEN: { status: 401, meaning: 'The request needs a bearer token.' },
   WAY_HTTP_NOT_FOUND: { status: 404, meaning: 'There is nothing at this path.' },

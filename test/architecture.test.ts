@@ -14,6 +14,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   index: ['wire', 'zone/rrset'],
   cluster: ['ip'],
   pool: ['ip'],
+  admission: ['pool', 'cluster', 'ip'],
   naming: ['zone', 'wire', 'ip', 'cluster/objects'],
   route: ['ip', 'cluster/objects'],
   config: ['wire', 'ip'],
@@ -23,6 +24,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   status: ['cluster/objects', 'cluster/kubernetes/client', 'ip'],
   observe: [],
   serve: [
+    'admission',
     'control',
     'dns',
     'feed',

@@ -27,6 +27,7 @@ export function addServe(program: Command, io: Io, finish: (status: number) => v
     .option('--data <dir>', 'folder of the ledger and the last state')
     .option('--dns <addr:port>', 'where DNS is answered, UDP and TCP; may be given more than once', each)
     .option('--http <addr:port>', 'where the HTTP API listens')
+    .option('--admission <addr:port>', 'where API servers ask for the addresses of new Services')
     .option('--workers <n>', 'UDP worker threads, or "auto"')
     .option('--transport <kind>', 'batched, portable or auto')
     .option('--proxy-name <name>', "our name in a Service's service.kubernetes.io/service-proxy-name label")

@@ -11,6 +11,12 @@ export interface Fault {
   readonly reason: string
 }
 
+/** A broken rule, with the path of the value that breaks it. */
+export interface BrokenRule {
+  readonly path: string
+  readonly reason: string
+}
+
 export interface ScalarNode {
   readonly kind: 'scalar'
   readonly line: number

@@ -1,5 +1,6 @@
 /** The keys of the configuration file. The table in docs/configuration.md is printed from this schema. */
 import type { Prefix } from '../ip/prefix.ts'
+import { admissionSchema, type FileAdmission } from './admission.ts'
 import { dnsSchema, type FileDns, type LogLevel, VALUES } from './dns.ts'
 import { list, object, optional, type Row, required, type Schema, section, value } from './schema.ts'
 import { type FileSource, sourceSchema } from './source.ts'
@@ -41,6 +42,7 @@ export interface FileConfig {
   readonly networks: readonly FileNetwork[] | null
   readonly pool: { readonly rest: number; readonly lease: number }
   readonly dns: FileDns
+  readonly admission: FileAdmission
   readonly http: {
     readonly listen: ListenAddress
     readonly probes: readonly ListenAddress[]
@@ -82,6 +84,7 @@ export function fileSchema(resolve: (path: string) => string): Schema<FileConfig
       }),
     ),
     dns: section(dnsSchema(location)),
+    admission: section(admissionSchema(location)),
     http: section(
       object<FileConfig['http']>({
         listen: optional(

@@ -17,6 +17,7 @@ export interface Flags {
   /** `--dns`, once for each time it was written. */
   readonly dns?: readonly string[]
   readonly http?: string
+  readonly admission?: string
   readonly workers?: string
   readonly transport?: string
   readonly proxyName?: string
@@ -34,6 +35,7 @@ export interface FlagValues {
   readonly data: string | null
   readonly dns: readonly ListenAddress[] | null
   readonly http: ListenAddress | null
+  readonly admission: ListenAddress | null
   readonly workers: number | 'auto' | null
   readonly transport: Transport | 'auto' | null
   readonly proxyName: string | null
@@ -70,6 +72,7 @@ export function readFlags(flags: Flags, resolve: (path: string) => string): Flag
     data: location('data', flags.data),
     dns: listen === undefined ? null : listen.filter(address => address !== null),
     http: read('http', listenAddress, flags.http),
+    admission: read('admission', listenAddress, flags.admission),
     workers: read('workers', VALUES.workers, flags.workers),
     transport: read('transport', VALUES.transport, flags.transport),
     proxyName: read('proxy-name', VALUES.proxyName, flags.proxyName),
@@ -94,6 +97,7 @@ export function overrideFile(file: FileConfig, flags: FlagValues): FileConfig {
       transport: flags.transport ?? file.dns.transport,
       zones: flags.zones ?? file.dns.zones,
     },
+    admission: { ...file.admission, listen: flags.admission ?? file.admission.listen },
     http: { ...file.http, listen: flags.http ?? file.http.listen },
     routes: { proxyName: flags.proxyName ?? file.routes.proxyName },
     data: flags.data ?? file.data,

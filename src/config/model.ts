@@ -1,5 +1,6 @@
 /** What Waypost knows after its configuration was read. */
 import type { Prefix } from '../ip/prefix.ts'
+import type { AdmissionTls } from './admission.ts'
 import type { LogLevel, PodRecords, Transport } from './dns.ts'
 import type { CacheConfig } from './forward/cache.ts'
 import type { ForwardConfig } from './forward/section.ts'
@@ -55,6 +56,15 @@ export interface Config {
     readonly forward: ForwardConfig | null
     /** How their answers are kept; null: they are not. */
     readonly cache: CacheConfig | null
+  }
+  readonly admission: {
+    /** null: there is no listener of its own. */
+    readonly listen: ListenAddress | null
+    readonly tls: AdmissionTls
+    readonly service: string
+    readonly names: readonly string[]
+    readonly webhook: string
+    readonly secret: string
   }
   readonly http: {
     readonly listen: ListenAddress

@@ -1,13 +1,8 @@
 /** Rules that hold between the networks of a configuration, and between its listeners. */
 import { containsPrefix, formatPrefix, type Prefix } from '../ip/prefix.ts'
+import type { BrokenRule } from './document.ts'
 import type { FileConfig, FileNetwork } from './file.ts'
 import { formatListen, type ListenAddress } from './values.ts'
-
-/** A broken rule, with the path of the value that breaks it. */
-export interface BrokenRule {
-  readonly path: string
-  readonly reason: string
-}
 
 /** Zones that Waypost makes itself, so no cluster domain may be inside them. */
 const OWN_ZONES = ['flycast', 'arpa']
@@ -18,7 +13,11 @@ export function networkFaults(networks: readonly FileNetwork[]): BrokenRule[] {
 }
 
 /** Listeners that would take each other's port. */
-export function listenFaults(dns: readonly ListenAddress[], http: FileConfig['http']): BrokenRule[] {
+export function listenFaults(
+  dns: readonly ListenAddress[],
+  http: FileConfig['http'],
+  admission: ListenAddress | null,
+): BrokenRule[] {
   const faults: BrokenRule[] = []
   const taken = new Map<string, string>()
   const take = (path: string, listen: ListenAddress): void => {
@@ -34,6 +33,7 @@ export function listenFaults(dns: readonly ListenAddress[], http: FileConfig['ht
   http.probes.forEach((listen, i) => {
     take(`http.probes[${i}]`, listen)
   })
+  if (admission !== null) take('admission.listen', admission)
   return faults
 }
 

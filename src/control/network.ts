@@ -127,6 +127,11 @@ export class Network {
     this.#queue.add(workKeys('service', this.#waiting))
   }
 
+  /** Looks at Services again whose claims are not what they should be. */
+  recheck(services: readonly ObjectKey[]): void {
+    this.#queue.add(workKeys('service', services))
+  }
+
   /** Resolves when everything observed so far is published. */
   idle(): Promise<void> {
     return this.#queue.idle()

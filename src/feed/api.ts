@@ -4,6 +4,7 @@ import { WaypostError } from '../errors.ts'
 import type { ApiBackend, ProbeBackend } from './backend.ts'
 import type { RouteHub } from './hub.ts'
 import { addressEndpoints } from './resources/addresses.ts'
+import { admissionEndpoints } from './resources/admission.ts'
 import { cacheEndpoints } from './resources/cache.ts'
 import { type Endpoint, JSON_TYPE, type Parameter, type Schema } from './resources/endpoint.ts'
 import { explainEndpoints } from './resources/explain.ts'
@@ -53,6 +54,7 @@ export function buildApi(backend: ApiBackend, hub: RouteHub, options: ApiOptions
     ...watchEndpoints(hub, backend.networks),
     ...explainEndpoints(backend),
     ...cacheEndpoints(backend),
+    ...admissionEndpoints(backend),
   ]
   for (const endpoint of [...endpoints, openapiEndpoint(endpoints)]) addEndpoint(app, endpoint, guard)
   return app
@@ -113,7 +115,7 @@ function acceptJson(app: FastifyInstance): void {
 }
 
 function sendRefusal(error: unknown, reply: FastifyReply, { logger }: Pick<ApiOptions, 'logger'>): void {
-  const refusal = refusalOf(error)
+  const refusal = refusalOf(error, reply.request.routeOptions.bodyLimit ?? BODY_LIMIT)
   if (refusal.status === 500) logger?.error({ event: 'api_error', err: error }, 'An API request failed')
   reply
     .code(refusal.status)
@@ -130,6 +132,7 @@ function addEndpoint(app: FastifyInstance, endpoint: Endpoint, guard: (request: 
     .map(([name]) => name)
   const shared = {
     url: endpoint.path.replace(/\{(\w+)\}/g, ':$1'),
+    bodyLimit: endpoint.bodyLimit ?? BODY_LIMIT,
     schema: {
       params: schemaOf(endpoint.parameters, true),
       querystring: schemaOf(endpoint.query, false),

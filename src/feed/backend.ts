@@ -110,6 +110,14 @@ export interface ApiBackend extends ProbeBackend {
    */
   releaseAddress(address: string, network: string | null): void | Promise<void>
   /**
+   * Answers an AdmissionReview about a Service.
+   *
+   * @param network one of {@link networks}, checked, or null: the only one.
+   * @param body any JSON.
+   * @throws WaypostError WAY_ADMISSION_REVIEW, WAY_NETWORK_UNKNOWN.
+   */
+  review(network: string | null, body: unknown): unknown
+  /**
    * Why a name answers what it answers.
    *
    * @param name as the user wrote it; not longer than 1,024 characters, otherwise unchecked.

@@ -135,6 +135,40 @@ export const METRICS: readonly MetricDefinition[] = [
     ]),
   ),
 
+  counter('pool_reservations_total', 'Reservations by what became of them.', ['network', 'event'], s =>
+    s.pools().flatMap(pool => [
+      { labels: [pool.network, 'made'], value: pool.reservations },
+      { labels: [pool.network, 'committed'], value: pool.committed },
+      { labels: [pool.network, 'lapsed'], value: pool.lapsed },
+    ]),
+  ),
+
+  gauge('reconcile_findings', 'Addresses of Services that somebody should look at.', ['network', 'kind'], s =>
+    s.reconciles().flatMap(one => [
+      { labels: [one.network, 'outside'], value: one.outside },
+      { labels: [one.network, 'conflict'], value: one.conflicts },
+    ]),
+  ),
+  counter(
+    'reconcile_changes_total',
+    'Claims that the comparison with a cluster has mended.',
+    ['network', 'change'],
+    s =>
+      s.reconciles().flatMap(one => [
+        { labels: [one.network, 'adopted'], value: one.adopted },
+        { labels: [one.network, 'freed'], value: one.freed },
+      ]),
+  ),
+
+  counter('admission_reviews_total', 'Admission reviews by result.', ['result'], s => s.admission().requests),
+  {
+    type: 'histogram',
+    name: 'waypost_admission_duration_seconds',
+    help: 'Time from a review that was read to its answer, the write to the ledger included.',
+    labels: [],
+    read: s => s.admission().duration,
+  },
+
   perNetwork('source_synced', '1 when the source has given a complete state in this run.', n => (n.synced ? 1 : 0)),
   perNetwork('source_age_seconds', 'Time since the source was last proven alive.', n => n.sourceAge),
   perNetwork(

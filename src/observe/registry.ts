@@ -110,6 +110,8 @@ function oncePerScrape(sources: MetricSources): { sources: MetricSources; forget
       status: () => keep('status', () => sources.status()),
       feed: () => keep('feed', () => sources.feed()),
       zones: () => keep('zones', () => sources.zones()),
+      admission: () => keep('admission', () => sources.admission()),
+      reconciles: () => keep('reconciles', () => sources.reconciles()),
     },
   }
 }

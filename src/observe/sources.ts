@@ -120,6 +120,10 @@ export interface PoolFigures {
   /** Claims made and refused since the start. */
   readonly allocations: number
   readonly refusals: number
+  /** Reservations since the start: made or renewed, taken over by a claim, and given back unused. */
+  readonly reservations: number
+  readonly committed: number
+  readonly lapsed: number
 }
 
 /** One resource that a source follows. */
@@ -189,6 +193,25 @@ export interface StatusFigures {
   readonly events: readonly Labelled[]
 }
 
+/** The admission webhook. */
+export interface AdmissionFigures {
+  /** result */
+  readonly requests: readonly Labelled[]
+  /** Seconds from a parsed review to its answer. */
+  readonly duration: Distribution
+}
+
+/** The reconcile of one network with its cluster. */
+export interface ReconcileFigures {
+  readonly network: string
+  /** Services, as of the last reconcile. */
+  readonly outside: number
+  readonly conflicts: number
+  /** Since the start. */
+  readonly adopted: number
+  readonly freed: number
+}
+
 /** Everything that is collected at a scrape. */
 export interface MetricSources {
   dns(): DnsFigures
@@ -203,4 +226,6 @@ export interface MetricSources {
   status(): readonly StatusFigures[]
   feed(): FeedFigures
   zones(): ZoneFigures
+  admission(): AdmissionFigures
+  reconciles(): readonly ReconcileFigures[]
 }

@@ -8,7 +8,7 @@
  *                        └──── undo ────────────┘ ─► what needed no write still holds, the rest WAY_LEDGER_WRITE
  * ```
  *
- * {@link Allocator.reserve} does the same for owners that are about to exist, for the time of a lease.
+ * {@link Leases} does the same for owners that are about to exist.
  *
  * Who waits: a refused owner may be served when {@link Allocator.version} has changed (somebody let go of an address, or
  * a rest ended), and at {@link Allocator.nextEvent}.
@@ -22,18 +22,15 @@ import {
   type AddressKey,
   addressKey,
   type Claim,
-  type ClaimRecord,
   type ClaimRequest,
   type ClaimResult,
   type NetworkOwner,
   type OwnerRef,
   ownerKey,
   type PoolStats,
-  type ReserveRequest,
-  type ReserveResult,
 } from './claims.ts'
+import { Leases } from './leases.ts'
 import { type ClaimStore, Ledger } from './ledger.ts'
-import { lapsed, Reserver } from './reservations.ts'
 import { Transaction } from './transaction.ts'
 
 /** How an allocator is opened. */
@@ -56,13 +53,12 @@ const WRITE_RETRY = 1000
 
 /** See the top of the file. */
 export class Allocator {
+  /** Promises to owners that are about to exist. */
+  readonly leases: Leases
   readonly #store: ClaimStore
   readonly #clock: () => number
   readonly #restMs: number
-  readonly #leaseMs: number
   readonly #books: Map<string, NetworkBook>
-  /** How often a lapsed reservation was seen without a holder. */
-  readonly #observed = new WeakMap<ClaimRecord, number>()
   #version = 0
 
   /** @param store where the claims are kept; {@link Allocator.open} opens the ledger of a data folder. */
@@ -70,7 +66,6 @@ export class Allocator {
     this.#store = store
     this.#clock = options.clock
     this.#restMs = options.restMs
-    this.#leaseMs = options.leaseMs
     const now = options.clock()
     const latest = { bound: 0, reserved: now + options.leaseMs, resting: now + options.restMs }
     // a clock that was wrong, or a time that was configured longer, does not lock an address away
@@ -78,6 +73,16 @@ export class Allocator {
     this.#books = loadBooks(
       claims.map(c => (c.until !== null && c.until > latest[c.state] ? { ...c, until: latest[c.state] } : c)),
     )
+    this.leases = new Leases({
+      clock: options.clock,
+      leaseMs: options.leaseMs,
+      bookOf: network => {
+        const book = this.#bookOf(network)
+        book.expire(options.clock(), EXPIRE_LIMIT)
+        return book
+      },
+      commit: change => this.#commit(new Transaction(), change),
+    })
   }
 
   /**
@@ -101,10 +106,11 @@ export class Allocator {
    * Service whose placed address lies outside of the new pools gets a new one at its next {@link claim}; an app and an
    * owner that once named its address keep theirs; without any pool everyone does.
    *
+   * @param ranges where owners may have their addresses besides: those are not reported as outside.
    * @throws WaypostError WAY_POOL_PREFIX unless each prefix is IPv6 and its length 64 to 124.
    */
-  setPools(network: string, prefixes: readonly Prefix[]): void {
-    if (this.#bookOf(network).setPools(prefixes)) this.#version++
+  setPools(network: string, prefixes: readonly Prefix[], ranges: readonly Prefix[] = []): void {
+    if (this.#bookOf(network).setPools(prefixes, ranges)) this.#version++
   }
 
   /**
@@ -154,64 +160,13 @@ export class Allocator {
   }
 
   /**
-   * Promises addresses to owners that are about to exist, in one durable transaction, in the order of the requests;
-   * `results[i]` answers `requests[i]`. An owner that asks again gets what it was promised, with a new lease, unless
-   * the cluster has marked that as another's. A refused owner keeps what it had.
-   */
-  reserve(requests: readonly ReserveRequest[]): ReserveResult[] {
-    const now = this.#clock()
-    for (const book of this.#books.values()) book.expire(now, EXPIRE_LIMIT)
-    try {
-      const transaction = new Transaction()
-      const reserver = new Reserver(transaction, now, this.#leaseMs)
-      const results = this.#commit(transaction, () =>
-        requests.map(request => reserver.reserve(this.#bookOf(request.network), request)),
-      )
-      requests.forEach(({ network }, i) => {
-        if (results[i]?.ok === true) this.#bookOf(network).reservations++
-      })
-      return results
-    } catch (error) {
-      if (!(error instanceof WaypostError)) throw error
-      const { code, message } = error
-      return requests.map(() => ({ ok: false, code, message, retryAt: now + WRITE_RETRY }))
-    }
-  }
-
-  /**
-   * One observation of the cluster for a network: a reservation whose lease is over and whose address no Service
-   * lists, twice in a row, ends; the address is free at once, for nobody has had it.
-   *
-   * @param seenAt until when the observed state is known to be complete, in milliseconds since the epoch.
-   * @param isListed whether a Service lists the address.
-   * @returns the addresses that were given back.
-   * @throws WaypostError WAY_LEDGER_WRITE: nothing was given back, try again.
-   */
-  observe(network: string, seenAt: number, isListed: (address: Address) => boolean): Address[] {
-    const book = this.#bookOf(network)
-    const over = lapsed(book, this.#observed, Math.min(seenAt, this.#clock()), isListed)
-    this.#giveBack(book, over)
-    return over.map(claim => claim.address)
-  }
-
-  /** Ends the reservations of an owner at once. @throws WaypostError WAY_LEDGER_WRITE: they hold until their lease ends. */
-  cancel(network: string, owner: OwnerRef): void {
-    const book = this.#bookOf(network)
-    this.#giveBack(
-      book,
-      book.claimsOf(ownerKey(owner)).filter(claim => claim.state === 'reserved'),
-    )
-  }
-
-  /**
    * Notes that what an owner holds is an object of the cluster now.
    *
    * @throws WaypostError WAY_LEDGER_WRITE.
    */
   share(network: string, owner: OwnerRef): void {
     const book = this.#bookOf(network)
-    const transaction = new Transaction()
-    this.#commit(transaction, () => {
+    this.#commit(new Transaction(), transaction => {
       for (const claim of book.boundOf(ownerKey(owner))) {
         if (!claim.shared) transaction.put(book, claim.key, { ...claim, shared: true })
       }
@@ -322,21 +277,12 @@ export class Allocator {
 
   /** Does changes on the books and makes them durable; when either fails, the books are as before. */
   #transact<T>(now: number, change: (batch: Batch) => T): T {
-    const transaction = new Transaction()
-    return this.#commit(transaction, () => change(new Batch(transaction, now, this.#restMs)))
+    return this.#commit(new Transaction(), transaction => change(new Batch(transaction, now, this.#restMs)))
   }
 
-  #giveBack(book: NetworkBook, claims: readonly ClaimRecord[]): void {
-    const transaction = new Transaction()
-    this.#commit(transaction, () => {
-      for (const claim of claims) transaction.put(book, claim.key, null)
-    })
-    book.lapsed += claims.length
-  }
-
-  #commit<T>(transaction: Transaction, change: () => T): T {
+  #commit<T>(transaction: Transaction, change: (transaction: Transaction) => T): T {
     try {
-      const result = change()
+      const result = change(transaction)
       this.#write(transaction)
       return result
     } catch (error) {

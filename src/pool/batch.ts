@@ -204,9 +204,9 @@ function returning({ named, book, owner }: Item): ClaimRecord | null {
   return best
 }
 
-function granted({ pools }: NetworkBook, claims: readonly ClaimRecord[]): ClaimResult {
+function granted(book: NetworkBook, claims: readonly ClaimRecord[]): ClaimResult {
   const addresses = claims.map(claim => claim.address)
-  const outside = addresses.filter(address => !pools.contains(address))
+  const outside = addresses.filter(address => !book.isInside(address))
   return { ok: true, addresses, outside: outside.length === 0 ? NO_ADDRESSES : outside }
 }
 

@@ -1,7 +1,7 @@
 /** The claims of one network in memory, by address and by owner, with its pools, its rests and the cluster's marks. */
 import type { ErrorCode } from '../errors.ts'
 import type { Address } from '../ip/address.ts'
-import type { Prefix } from '../ip/prefix.ts'
+import { containsAddress, type Prefix } from '../ip/prefix.ts'
 import { ClaimTable } from './claim-table.ts'
 import type { AddressKey, ClaimRecord, OwnerKey, OwnerRef } from './claims.ts'
 import { PoolSet } from './pool-set.ts'
@@ -41,6 +41,7 @@ export class NetworkBook {
   readonly #reserved = new Set<ClaimRecord>()
   readonly #marks = new Map<AddressKey, Mark>()
   #pools: PoolSet
+  #ranges: readonly Prefix[] = []
   #bound = 0
   #expired = 0
 
@@ -73,8 +74,14 @@ export class NetworkBook {
     return this.#expired
   }
 
-  /** Sets the pools; claims stay as they are. Answers whether that changed anything. */
-  setPools(prefixes: readonly Prefix[]): boolean {
+  /** Whether an address lies where owners have theirs: in a pool, or in a range beside the pools. */
+  isInside(address: Address): boolean {
+    return this.#pools.contains(address) || this.#ranges.some(range => containsAddress(range, address))
+  }
+
+  /** Sets the pools and ranges; claims stay as they are. Answers whether the pools are others now. */
+  setPools(prefixes: readonly Prefix[], ranges: readonly Prefix[]): boolean {
+    this.#ranges = ranges
     if (this.#pools.isOf(prefixes)) return false
     this.#pools = new PoolSet(this.network, prefixes)
     this.#rests = new RestQueue()

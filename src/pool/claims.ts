@@ -45,7 +45,7 @@ export type ClaimResult =
       readonly ok: true
       /** The explicit addresses in their order, then the placed one. */
       readonly addresses: readonly Address[]
-      /** Those of them outside the network's pool (every IPv4 address is): adopted, worth a warning. */
+      /** Those of them outside the network's pools and ranges (IPv4 mostly is): adopted, worth a warning. */
       readonly outside: readonly Address[]
     }
   | {

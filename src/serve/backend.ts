@@ -18,6 +18,7 @@ import { namesOf } from '../naming/names.ts'
 import type { Allocator } from '../pool/allocator.ts'
 import type { Claim, OwnerRef } from '../pool/claims.ts'
 import { foldName, NameError, nameOfKey, parseName } from '../wire/name.ts'
+import type { Admission } from './admission.ts'
 import type { Explainer } from './explain.ts'
 
 /** What the backend is made of. */
@@ -25,6 +26,7 @@ export interface BackendOptions {
   readonly control: Control
   readonly allocator: Allocator
   readonly explainer: Explainer
+  readonly admission: Admission
   readiness(): Readiness
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>
   askCache(request: CacheRequest): Promise<CacheReply | 'late' | null>
@@ -79,8 +81,8 @@ export class Backend implements ApiBackend {
     }
   }
 
-  allocateApp(network: string, app: string): AppAddress {
-    const { allocator, control } = this.#options
+  async allocateApp(network: string, app: string): Promise<AppAddress> {
+    const { admission, allocator, control } = this.#options
     const owner: OwnerRef = { kind: 'App', name: app }
     const created = allocator.addressesOf(network, owner).length === 0
     if (created && control.find(network)?.feed.serving !== true) {
@@ -89,6 +91,12 @@ export class Backend implements ApiBackend {
         'WAY_NOT_READY',
         `Cannot give app "${app}" an address: network "${network}" has no state yet`,
       )
+    }
+    const apps = admission.appsOf(network)
+    if (apps !== null) {
+      const given = await apps.allocate(app)
+      control.publishApp(network, app)
+      return { ...given, network, app, address: formatAddress(given.address), names: [`${app}.flycast`] }
     }
     const [result] = allocator.claim([{ network, owner, explicit: [], place: true, created: null }])
     if (result === undefined || !result.ok) {
@@ -100,8 +108,8 @@ export class Backend implements ApiBackend {
     return { created, network, app, address: formatAddress(address), names: [`${app}.flycast`] }
   }
 
-  releaseAddress(text: string, network: string | null): void {
-    const { allocator, control } = this.#options
+  async releaseAddress(text: string, network: string | null): Promise<void> {
+    const { admission, allocator, control } = this.#options
     const claims = this.#claimsOn(text, network)
     const [claim] = claims
     if (claim === undefined) {
@@ -118,8 +126,13 @@ export class Backend implements ApiBackend {
       const message = `Cannot release ${text}: it belongs to Service "${claim.owner.name}" and goes with it`
       throw new WaypostError('WAY_ADDRESS_OF_SERVICE', message)
     }
+    await admission.appsOf(claim.network)?.remove(claim.address)
     allocator.release([{ network: claim.network, owner: claim.owner }])
     control.publishApp(claim.network, claim.owner.name)
+  }
+
+  review(network: string | null, body: unknown): Promise<unknown> {
+    return this.#options.admission.webhook.review(network, body)
   }
 
   explain(name: string, type: string | null, from: string | null): Explanation {

@@ -7,6 +7,8 @@ import { formatPrefix } from '../ip/prefix.ts'
 export interface BoundAddresses {
   readonly dns: readonly ListenAddress[]
   readonly http: string
+  /** null: there is no listener for admission reviews. */
+  readonly admission: string | null
 }
 
 /** The text: what is served, where, and what to try. */
@@ -19,7 +21,9 @@ export function banner(config: Config, bound: BoundAddresses): string {
     )
     lines.push(`      from ${cluster.source.manifests ?? 'its Kubernetes API'}`)
   }
-  lines.push(`  DNS   ${bound.dns.map(formatListenAddress).join('  ')}`, `  HTTP  ${bound.http}`, '', '  Try')
+  lines.push(`  DNS   ${bound.dns.map(formatListenAddress).join('  ')}`, `  HTTP  ${bound.http}`)
+  if (bound.admission !== null) lines.push(`  Admission  ${bound.admission}`)
+  lines.push('', '  Try')
   const [first] = bound.dns
   if (first !== undefined) lines.push(`    dig @${first.address} -p ${first.port} ${question(config)}`)
   lines.push(`    curl -g '${bound.http}/v1/services'`, `    curl -gN '${bound.http}/v1/routes/watch'`, '')

@@ -13,6 +13,7 @@ import type {
   ZoneFigures,
 } from '../observe/sources.ts'
 import type { Allocator } from '../pool/allocator.ts'
+import type { Admission } from './admission.ts'
 
 /** The parts that are counted. */
 export interface CountedParts {
@@ -23,11 +24,12 @@ export interface CountedParts {
   readonly hub: RouteHub
   readonly status: () => readonly StatusFigures[]
   readonly zones: () => ZoneFigures
+  readonly admission: Admission
 }
 
 /** The functions that the metrics page reads. */
 export function figuresOf(parts: CountedParts): MetricSources {
-  const { control, allocator, writer, plane, hub, status, zones } = parts
+  const { control, allocator, writer, plane, hub, status, zones, admission } = parts
   return {
     dns: () => plane().counters(),
     forwarding: () => plane().forwarding(),
@@ -38,6 +40,8 @@ export function figuresOf(parts: CountedParts): MetricSources {
     status,
     feed: () => hub.figures(),
     zones,
+    admission: () => admission.webhook.figures(),
+    reconciles: () => admission.figures(),
   }
 }
 
@@ -51,6 +55,9 @@ function poolFigures(allocator: Allocator, network: string): PoolFigures {
     resting: stats.resting,
     allocations: stats.allocations,
     refusals: stats.refusals,
+    reservations: stats.reservations,
+    committed: stats.committed,
+    lapsed: stats.lapsed,
   }
 }
 

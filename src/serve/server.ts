@@ -1,30 +1,26 @@
 /** The running server: every part, started in order. */
-import { networkInterfaces } from 'node:os'
 import { setTimeout } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { Source } from '../cluster/source.ts'
-import type { Config, NetworkConfig } from '../config.ts'
-import { Control, indexSeed, type NamingSettings } from '../control/control.ts'
+import type { Config } from '../config.ts'
+import { Control, indexSeed } from '../control/control.ts'
 import { type LoadedZone, ZoneFiles } from '../control/zone-files.ts'
 import { refusedZones, type ZoneProblem } from '../control/zone-folder.ts'
 import type { CacheNotice } from '../dns/cache/setup.ts'
 import type { UpstreamNotice } from '../dns/forward/forwarder.ts'
-import { isWildcard, type ListenAddress, listenBytes, listenError } from '../dns/listen.ts'
+import { listenError } from '../dns/listen.ts'
 import { type DataPlane, startDataPlane } from '../dns/plane.ts'
-import type { ResponderOptions } from '../dns/responder.ts'
-import type { ViewPrefix } from '../dns/views.ts'
 import { buildApi } from '../feed/api.ts'
 import { RouteHub } from '../feed/hub.ts'
 import { CONTROL, CONTROL_BYTES, STATE } from '../index/layout.ts'
 import { IndexWriter } from '../index/writer.ts'
-import { type Address, parseAddress } from '../ip/address.ts'
-import { isPrefix, parsePrefix } from '../ip/prefix.ts'
 import { Health } from '../observe/health.ts'
 import { createMetrics } from '../observe/registry.ts'
 import type { StatusFigures, ZoneFigures } from '../observe/sources.ts'
 import { Allocator } from '../pool/allocator.ts'
 import { VERSION } from '../version.ts'
 import { foldName } from '../wire/name.ts'
+import { Admission } from './admission.ts'
 import { makeAsk } from './ask.ts'
 import { Backend } from './backend.ts'
 import type { BoundAddresses } from './banner.ts'
@@ -34,6 +30,7 @@ import { figuresOf } from './figures.ts'
 import { cacheOf, forwardingOf } from './forwarding.ts'
 import { MemoryKeeper } from './memory.ts'
 import { type Probes, startProbes } from './probes.ts'
+import { namingOf, responderOf, viewsOf } from './settings.ts'
 import { type OpenClient, Sources } from './sources.ts'
 import { StatusWriters, writtenNetworks } from './status.ts'
 
@@ -98,6 +95,7 @@ class Assembly {
   readonly #words = new SharedArrayBuffer(CONTROL_BYTES)
   readonly #writer: IndexWriter
   readonly #hub: RouteHub
+  readonly #admission: Admission
   readonly #control: Control
   readonly #zoneFiles: ZoneFiles | null
   readonly #metrics: ReturnType<typeof createMetrics>
@@ -121,7 +119,7 @@ class Assembly {
     { makeSource, openClient }: ReplaceableParts,
   ) {
     this.#config = config
-    this.#sources = new Sources(config, log, openClient)
+    this.#sources = new Sources(config, log, name => this.#admission.sinkOf(name), openClient)
     this.#makeSource = makeSource ?? (name => this.#sources.make(name))
     this.#log = log
     this.#allocator = allocator
@@ -138,6 +136,18 @@ class Assembly {
       isHeld: true,
       routesOf: (network, service) => this.#control.find(network)?.network.routesOf(service) ?? [],
     })
+    this.#admission = new Admission({
+      config,
+      control: () => this.#control,
+      allocator,
+      clientOf: name => (makeSource === undefined ? this.#sources.client(name) : null),
+      onFinding: () => undefined,
+      log,
+      onReady: () => {
+        this.#health.met('admission')
+        this.#noteState()
+      },
+    })
     this.#control = this.#makeControl()
     this.#zoneFiles = config.dns.zones === null ? null : this.#makeZoneFiles(config.dns.zones)
     const zones = (): ZoneFigures => {
@@ -145,7 +155,7 @@ class Assembly {
       return { loaded: this.#loadedZones.length - refused, faulty: this.#zoneProblems.length + refused }
     }
     const status = (): readonly StatusFigures[] => this.#status.figures()
-    const parts = { allocator, writer: this.#writer, hub: this.#hub, status, zones }
+    const parts = { allocator, writer: this.#writer, hub: this.#hub, status, zones, admission: this.#admission }
     const build = { version: VERSION, node: process.version }
     this.#metrics = createMetrics(
       figuresOf({ ...parts, control: this.#control, plane: () => this.#needPlane() }),
@@ -168,12 +178,15 @@ class Assembly {
     plane.publish(this.#writer.buffers)
     this.#undo.push(() => plane.stop(STOP_DEADLINE))
     const http = await this.#startApi()
+    this.#undo.push(() => this.#admission.stop())
+    const admission = await this.#admission.start()
     this.#log.info(
       {
         event: 'listening',
         dns: plane.bound,
         http,
         probes: this.#probes?.bound,
+        admission,
         transport: plane.transport,
         workers: this.#config.dns.workers,
       },
@@ -183,7 +196,7 @@ class Assembly {
     this.#noteState()
     this.#control.start()
     return {
-      bound: { dns: plane.bound, http },
+      bound: { dns: plane.bound, http, admission },
       failed: this.#failure.promise,
       idle: async () => {
         for (const { network } of this.#control.networks) await network.idle()
@@ -243,6 +256,8 @@ class Assembly {
   #declareHealth(): void {
     const health = this.#health
     health.unmet('listeners', 'The listeners are not bound yet')
+    const { listen } = this.#config.admission
+    if (listen !== null) health.unmet('admission', 'The admission listener has no certificate yet')
     for (const { settings, feed } of this.#control.networks) {
       health.unmet(
         `network ${settings.name}`,
@@ -264,6 +279,7 @@ class Assembly {
     }
     if (this.#control.serving) this.#hub.open()
     this.#status.start()
+    this.#admission.noteState()
     if (!this.#isReady && this.#health.readiness().ready) {
       this.#isReady = true
       this.#log.info({ event: 'ready' }, 'Ready')
@@ -318,6 +334,7 @@ class Assembly {
       control: this.#control,
       allocator: this.#allocator,
       explainer,
+      admission: this.#admission,
       readiness: () => this.#health.readiness(),
       metrics: () => this.#metrics.page(),
       askCache: request => this.#needPlane().askCache(request),
@@ -349,7 +366,7 @@ class Assembly {
     const planeStopped = this.#plane?.stop(STOP_DEADLINE)
     // While DNS answers what is in flight, /ready says why no more should come.
     await Promise.race([planeStopped, setTimeout(NOT_READY_TIME, undefined, { ref: false })])
-    await Promise.all([this.#api?.close(), this.#probes?.close(), planeStopped, statusStopped])
+    await Promise.all([this.#api?.close(), this.#probes?.close(), this.#admission.stop(), planeStopped, statusStopped])
     await this.#zoneFiles?.stop()
     await this.#control.stop()
     await this.#sources.close()
@@ -360,41 +377,4 @@ class Assembly {
     if (this.#plane === null) throw new Error('The DNS threads are not started')
     return this.#plane
   }
-}
-
-/** Every source prefix with the number of its network. */
-function viewsOf(networks: readonly NetworkConfig[]): ViewPrefix[] {
-  return networks.flatMap((network, view) => {
-    const prefixes = network.prefix === null ? EVERY_SOURCE : [network.prefix, ...network.sources]
-    return prefixes.map(prefix => ({ prefix, view }))
-  })
-}
-
-const EVERY_SOURCE = ['::/0', '0.0.0.0/0'].map(text => parsePrefix(text)).filter(isPrefix)
-
-function responderOf(config: Config): ResponderOptions {
-  const { dns } = config
-  const nsid = dns.nsid === null ? null : Buffer.from(dns.nsid)
-  const forward = forwardingOf(config)?.zones.map(zone => zone.apex) ?? null
-  return { udpLimit: dns.udpSize, nsid, chaos: dns.chaos, forward }
-}
-
-function namingOf({ dns }: Config): NamingSettings {
-  return { ttl: dns.ttl, pods: dns.pods, serverAddresses: serverAddresses(dns.listen) }
-}
-
-/** What `ns.dns.<zone>` answers: the listeners' addresses; for a wildcard, those of the machine that others can reach. */
-function serverAddresses(listen: readonly ListenAddress[]): readonly Address[] {
-  const texts = new Set<string>()
-  for (const entry of listen) {
-    if (!isWildcard(listenBytes(entry))) texts.add(entry.address)
-    else for (const address of machineAddresses(entry.address === '::' ? 'IPv6' : 'IPv4')) texts.add(address)
-  }
-  return Array.from(texts, text => parseAddress(text)).filter(address => address !== null)
-}
-
-function machineAddresses(family: 'IPv4' | 'IPv6'): string[] {
-  const all = Object.values(networkInterfaces()).flatMap(addresses => addresses ?? [])
-  const usable = all.filter(entry => entry.family === family && !entry.internal && !entry.address.startsWith('fe80:'))
-  return usable.map(entry => entry.address)
 }

@@ -1,5 +1,6 @@
 /** Makes the source of each network, and keeps the client of its cluster for all who need it. */
 
+import type { ClusterAddressSink } from '../cluster/kubernetes/addresses.ts'
 import type { KubernetesClient } from '../cluster/kubernetes/client.ts'
 import { type KubernetesClientOptions, openKubernetesClient } from '../cluster/kubernetes/open-client.ts'
 import { SharedClient } from '../cluster/kubernetes/shared-client.ts'
@@ -18,13 +19,21 @@ export class Sources {
   readonly #config: Config
   readonly #log: SourceLog
   readonly #open: OpenClient
+  readonly #sinkOf: (network: string) => ClusterAddressSink | null
   /** By the network's name. */
   readonly #clients = new Map<string, SharedClient>()
 
-  constructor(config: Config, log: SourceLog, open: OpenClient = openKubernetesClient) {
+  /** @param sinkOf who is told of a network's ServiceCIDRs and IPAddresses; null: nobody. */
+  constructor(
+    config: Config,
+    log: SourceLog,
+    sinkOf: (network: string) => ClusterAddressSink | null,
+    open: OpenClient = openKubernetesClient,
+  ) {
     this.#open = open
     this.#config = config
     this.#log = log
+    this.#sinkOf = sinkOf
   }
 
   /** The source of the network with this name. */
@@ -38,7 +47,7 @@ export class Sources {
       namespaces: source.kubernetes?.namespaces ?? null,
       labelSelector: source.kubernetes?.labelSelector ?? null,
       pods: this.#config.dns.pods === 'verified',
-      addresses: null,
+      addresses: this.#sinkOf(name),
       logger: this.#log,
     })
   }

@@ -242,6 +242,34 @@ describe('networks', () => {
   })
 })
 
+describe('admission', () => {
+  const NONE = { service: 'waypost', names: [], webhook: 'waypost', secret: 'waypost-admission-ca' }
+
+  it('has no listener unless one is named, and none of its keys needs another', () => {
+    expect(load(NETWORK).admission).toEqual({ listen: null, tls: 'off', ...NONE })
+    const listen = '[::1]:9443'
+    expect(load(`${NETWORK}admission: { listen: "${listen}" }`).admission.tls).toBe('off')
+  })
+
+  it('takes files, whose paths begin at the folder of the configuration', () => {
+    const { tls } = load(`${NETWORK}admission: { listen: "[::]:9443", tls: { cert: a.crt, key: ~/a.key } }`).admission
+    expect(tls).toEqual({ cert: '/etc/waypost/a.crt', key: '/home/user/a.key' })
+  })
+
+  it.each([
+    ['listen: "[::]:9443", tls: off', '"off" is for loopback only'],
+    ['listen: "10.0.0.1:9443", tls: off', '"off" is for loopback only'],
+    ['listen: "[::]:9443"', '"auto" keeps its authority in a cluster'],
+    ['listen: "[::1]:9443", tls: auto', '"auto" keeps its authority in a cluster'],
+    ['listen: "[::1]:9443", tls: on', 'must be one of auto, off'],
+    ['listen: "[::1]:9443", tls: { cert: a }', 'is missing'],
+    ['listen: "[::1]:8053"', 'is taken by http.listen already'],
+    ['webhook: Waypost', 'must be a name'],
+  ])('refuses %s', (keys, reason) => {
+    expect(faultsOf(`${NETWORK}admission: { ${keys} }`).join()).toContain(reason)
+  })
+})
+
 describe('flags', () => {
   it('alone describe one network that every source sees', () => {
     const config = loadFlags({})
@@ -272,6 +300,7 @@ describe('flags', () => {
       data: 'd',
       dns: ['[::1]:5301', '127.0.0.1:5301'],
       http: '[::1]:0',
+      admission: '[::1]:9443',
       workers: '2',
       transport: 'portable',
       proxyName: 'fly',
@@ -287,6 +316,7 @@ describe('flags', () => {
       routes: { proxyName: 'fly' },
       log: { level: 'debug' },
       http: { listen: { port: 0 } },
+      admission: { listen: { port: 9443 }, tls: 'off' },
     })
   })
 

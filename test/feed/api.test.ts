@@ -89,6 +89,19 @@ describe('what goes wrong', () => {
     ['an unknown network', post({ app: 'a', network: 'x' }), 404, 'WAY_NETWORK_UNKNOWN'],
     ['an unknown field', post({ app: 'a', size: 1 }), 400, 'WAY_HTTP_BODY'],
     ['a body over 64 KiB', post({ app: 'a'.repeat(70_000) }), 413, 'WAY_HTTP_TOO_LARGE'],
+    [
+      'a review over 4 MiB',
+      { ...post(' '.repeat(4 * 1024 * 1024 + 1)), path: '/admission/v1/services' },
+      413,
+      'WAY_HTTP_TOO_LARGE',
+    ],
+    [
+      'a review of an unknown network',
+      { ...post({}), path: '/admission/v1/services?network=x' },
+      404,
+      'WAY_NETWORK_UNKNOWN',
+    ],
+    ['a review that is no object', { ...post('[]'), path: '/admission/v1/services' }, 400, 'WAY_HTTP_BODY'],
     ['another content type', post({ app: 'a' }, { 'content-type': 'text/plain' }), 415, 'WAY_HTTP_MEDIA_TYPE'],
     [
       'a content type that only begins like it',

@@ -74,6 +74,10 @@ export class FakeBackend implements ApiBackend {
     this.claims = this.claims.filter(claim => claim !== held[0])
   }
 
+  review(network: string | null, body: unknown): unknown {
+    return { apiVersion: 'admission.k8s.io/v1', response: { network, body } }
+  }
+
   explain(name: string, type: string | null, from: string | null): Explanation {
     return { lines: [`${name} ${type} ${from}`] }
   }

@@ -33,7 +33,7 @@ function step(name: string, i: number): void {
 /** Two reservations at once, one of which becomes a claim every other time. */
 function promise(name: string, i: number): void {
   const names = [`${name}a`, `${name}b`]
-  const results = allocator.reserve(names.map(one => request(one)))
+  const results = allocator.leases.reserve(names.map(one => request(one)))
   const addresses = results.map(result => (result.ok ? formatAddress(result.addresses[0] as Uint8Array) : result.code))
   say(names.map((one, at) => `reserved ${one} ${addresses[at]}`).join('\n'))
   if (i % 2 === 1) return

@@ -102,7 +102,7 @@ describe('a ledger whose process is killed at any moment', () => {
       // the claim of the last reservation may have been made and not said
       if (state === 'bound') expect(claims.get(name)?.state).toBe('bound')
     }
-    const again = allocator.reserve(Array.from(said.keys(), name => request(name)))
+    const again = allocator.leases.reserve(Array.from(said.keys(), name => request(name)))
     expect(again.map(result => result.ok && formatAddress(result.addresses[0] as Uint8Array))).toEqual(
       Array.from(said.values(), ({ address }) => address),
     )

@@ -190,7 +190,7 @@ describe('a ledger of version 1', () => {
     `)
     const allocator = open()
     expect(only(allocator.claim([request('s0')])[0])).toBe(first)
-    expect(allocator.reserve([request('new')])).toMatchObject([{ ok: true }])
+    expect(allocator.leases.reserve([request('new')])).toMatchObject([{ ok: true }])
     expect(allocator.stats(NETWORK)).toMatchObject({ bound: 3, reserved: 1 })
     allocator.close()
     const again = open()

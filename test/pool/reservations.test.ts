@@ -22,7 +22,7 @@ const TAKEN = 'WAY_ADDRESS_TAKEN'
 const nobody = (): boolean => false
 
 function reserve(fix: Fixture, name: string, options: Partial<ReserveRequest> = {}): ReserveResult {
-  const [result] = fix.allocator.reserve([request(name, options)])
+  const [result] = fix.allocator.leases.reserve([request(name, options)])
   if (result === undefined) throw new Error('no result')
   return result
 }
@@ -142,12 +142,12 @@ describe('a lease that is over', () => {
     const fix = fixture()
     const mine = reserved(fix, 'kuard')
     fix.now += LEASE - 1
-    expect(fix.allocator.observe(NETWORK, fix.now, nobody)).toEqual([])
-    expect(fix.allocator.observe(NETWORK, fix.now, nobody)).toEqual([])
+    expect(fix.allocator.leases.observe(NETWORK, fix.now, nobody)).toEqual([])
+    expect(fix.allocator.leases.observe(NETWORK, fix.now, nobody)).toEqual([])
     fix.now += 1
     const { version } = fix.allocator
-    expect(fix.allocator.observe(NETWORK, fix.now, nobody)).toEqual([])
-    expect(fix.allocator.observe(NETWORK, fix.now, nobody)).toEqual([address(mine)])
+    expect(fix.allocator.leases.observe(NETWORK, fix.now, nobody)).toEqual([])
+    expect(fix.allocator.leases.observe(NETWORK, fix.now, nobody)).toEqual([address(mine)])
     expect(states(fix)).toEqual([])
     expect(fix.allocator.version).toBeGreaterThan(version)
     expect(fix.allocator.stats(NETWORK)).toMatchObject({ lapsed: 1, reserved: 0 })
@@ -158,30 +158,30 @@ describe('a lease that is over', () => {
     const mine = reserved(fix, 'kuard')
     const seenBefore = fix.now + LEASE - 1
     fix.now += 10 * LEASE
-    for (let i = 0; i < 3; i++) expect(fix.allocator.observe(NETWORK, seenBefore, nobody)).toEqual([])
+    for (let i = 0; i < 3; i++) expect(fix.allocator.leases.observe(NETWORK, seenBefore, nobody)).toEqual([])
     const isListed = (a: Uint8Array): boolean => formatAddress(a) === mine
-    for (let i = 0; i < 3; i++) expect(fix.allocator.observe(NETWORK, fix.now, isListed)).toEqual([])
-    fix.allocator.observe(NETWORK, fix.now, nobody)
-    fix.allocator.observe(NETWORK, fix.now, isListed)
-    expect(fix.allocator.observe(NETWORK, fix.now, nobody)).toEqual([])
-    expect(fix.allocator.observe(NETWORK, fix.now, nobody)).toHaveLength(1)
+    for (let i = 0; i < 3; i++) expect(fix.allocator.leases.observe(NETWORK, fix.now, isListed)).toEqual([])
+    fix.allocator.leases.observe(NETWORK, fix.now, nobody)
+    fix.allocator.leases.observe(NETWORK, fix.now, isListed)
+    expect(fix.allocator.leases.observe(NETWORK, fix.now, nobody)).toEqual([])
+    expect(fix.allocator.leases.observe(NETWORK, fix.now, nobody)).toHaveLength(1)
   })
 
   it('starts over when the owner asks again', () => {
     const fix = fixture()
     reserved(fix, 'kuard')
     fix.now += LEASE
-    fix.allocator.observe(NETWORK, fix.now, nobody)
+    fix.allocator.leases.observe(NETWORK, fix.now, nobody)
     reserved(fix, 'kuard')
     fix.now += LEASE
-    expect(fix.allocator.observe(NETWORK, fix.now, nobody)).toEqual([])
-    expect(fix.allocator.observe(NETWORK, fix.now, nobody)).toHaveLength(1)
+    expect(fix.allocator.leases.observe(NETWORK, fix.now, nobody)).toEqual([])
+    expect(fix.allocator.leases.observe(NETWORK, fix.now, nobody)).toHaveLength(1)
   })
 
   it('can be ended by hand', () => {
     const fix = fixture()
     reserved(fix, 'kuard')
-    fix.allocator.cancel(NETWORK, service('kuard'))
+    fix.allocator.leases.cancel(NETWORK, service('kuard'))
     expect(states(fix)).toEqual([])
   })
 })
@@ -195,7 +195,7 @@ describe('an address that the cluster has marked', () => {
     const other = reserved(fix, 'kuard')
     expect(other).not.toBe(home)
     expect(reserved(fix, 'namer', { explicit: [address(home)], place: false })).toBe(TAKEN)
-    fix.allocator.cancel(NETWORK, service('kuard'))
+    fix.allocator.leases.cancel(NETWORK, service('kuard'))
     fix.allocator.mark(NETWORK, address(home), null)
     expect(fix.allocator.stats(NETWORK).free).toBe(free + 1n)
     expect(reserved(fix, 'kuard')).toBe(home)
@@ -302,7 +302,7 @@ function take(fix: Fixture, judge: Judge, one: Step, promised: Map<string, { tex
   if (one.do === 'wait') fix.now += one.ms
   if (one.do === 'full') fix.store.full = one.full
   if (one.do === 'observe' && !fix.store.full) {
-    const given = fix.allocator.observe(NETWORK, fix.now, a => judge.addresses.has(formatAddress(a)))
+    const given = fix.allocator.leases.observe(NETWORK, fix.now, a => judge.addresses.has(formatAddress(a)))
     for (const lost of given.map(a => formatAddress(a))) {
       for (const [owner, { text, until }] of promised) {
         if (text !== lost) continue
@@ -317,7 +317,7 @@ function take(fix: Fixture, judge: Judge, one: Step, promised: Map<string, { tex
     judge.list(fix)
   }
   if (one.do === 'reserve') {
-    fix.allocator.reserve(one.names.map(n => request(n))).forEach((result, i) => {
+    fix.allocator.leases.reserve(one.names.map(n => request(n))).forEach((result, i) => {
       const owner = one.names[i] ?? ''
       if (!result.ok) return
       const text = formatAddress(result.addresses[0] as Uint8Array)
@@ -370,7 +370,8 @@ describe('reservations, over any sequence of creates, deletions, thefts, waits, 
         }
         fix.store.full = false
         fix.now += 2 * LEASE
-        for (let i = 0; i < 2; i++) fix.allocator.observe(NETWORK, fix.now, a => judge.addresses.has(formatAddress(a)))
+        for (let i = 0; i < 2; i++)
+          fix.allocator.leases.observe(NETWORK, fix.now, a => judge.addresses.has(formatAddress(a)))
         expect(fix.allocator.stats(NETWORK).reserved).toBe(0)
       }),
       { numRuns: 400 },

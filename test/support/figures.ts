@@ -63,8 +63,24 @@ export function fakeFigures(): MetricSources {
       generation: 1,
     }),
     pools: () => [
-      { network: 'default', capacity: 65_534, bound: 4, reserved: 0, resting: 2, allocations: 6, refusals: 0 },
+      {
+        network: 'default',
+        capacity: 65_534,
+        bound: 4,
+        reserved: 0,
+        resting: 2,
+        allocations: 6,
+        refusals: 0,
+        reservations: 3,
+        committed: 2,
+        lapsed: 1,
+      },
     ],
+    admission: () => ({
+      requests: [{ labels: ['placed'], value: 2 }],
+      duration: { bounds: [0.001, 0.01], counts: [1, 1, 0], sum: 0.004 },
+    }),
+    reconciles: () => [{ network: 'default', outside: 1, conflicts: 0, adopted: 2, freed: 3 }],
     networks: () => [
       {
         network: 'default',

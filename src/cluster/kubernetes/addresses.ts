@@ -14,7 +14,10 @@ export interface ServiceCidr {
   readonly name: string
   /** At most one a family. */
   readonly prefixes: readonly Prefix[]
-  /** Its condition Ready is true and it is not being deleted: the API server gives addresses of it. */
+  /**
+   * Its condition Ready is true, or not set yet, and it is not being deleted: the API server gives addresses of it
+   * (`isReady` in pkg/registry/core/service/ipallocator/cidrallocator.go).
+   */
   readonly ready: boolean
 }
 
@@ -85,5 +88,6 @@ function parentOf(reference: Fields, interner: Interner, faults: Faults): IpAddr
 
 function isReady(value: Fields, faults: Faults): boolean {
   const conditions = arrayAt(objectAt(value, 'status', '', faults), 'conditions', 'status', faults)
-  return conditions.some(item => isFields(item) && item['type'] === 'Ready' && item['status'] === 'True')
+  const ready = conditions.find(item => isFields(item) && item['type'] === 'Ready')
+  return !isFields(ready) || ready['status'] === 'True'
 }

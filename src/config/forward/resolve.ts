@@ -1,6 +1,7 @@
 /** Reads what `dns.forward` refers to, and checks what its keys together mean. */
+
+import type { BrokenRule } from '../document.ts'
 import type { Surroundings } from '../model.ts'
-import type { BrokenRule } from '../networks.ts'
 import type { FileForward, ForwardConfig, UpstreamConfig } from './section.ts'
 import { type FileUpstream, readResolvConf } from './upstream.ts'
 

@@ -34,6 +34,8 @@ export interface Endpoint {
   readonly query?: Readonly<Record<string, Parameter>>
   readonly headers?: Readonly<Record<string, Parameter>>
   readonly body?: Schema
+  /** Octets of the body; absent: the API's usual limit. */
+  readonly bodyLimit?: number
   readonly answers: Readonly<Record<number, Answer>>
   /** Changes something: needs the token, where one is needed. */
   readonly isWrite?: boolean

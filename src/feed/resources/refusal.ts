@@ -15,12 +15,21 @@ export interface Refusal {
 /** Text from outside is cut to this in messages. */
 const QUOTED = 200
 
-/** What is answered to an error; anything unknown is a defect of ours, and its text stays inside. */
-export function refusalOf(error: unknown): Refusal {
+const MEBIBYTE = 1024 * 1024
+
+/**
+ * What is answered to an error; anything unknown is a defect of ours, and its text stays inside.
+ *
+ * @param limit octets that the body might have had.
+ */
+export function refusalOf(error: unknown, limit: number): Refusal {
   if (error instanceof WaypostError) return refuse(error.status, error.code, error.message)
   const { statusCode = 500, message = '', validation, validationContext } = error as Partial<FastifyError>
   if (validation !== undefined) return refuse(400, 'WAY_HTTP_BODY', describe(validation[0], validationContext))
-  if (statusCode === 413) return refuse(413, 'WAY_HTTP_TOO_LARGE', 'Cannot read the body: the limit is 64 KiB')
+  if (statusCode === 413) {
+    const allowed = limit < MEBIBYTE ? `${limit / 1024} KiB` : `${limit / MEBIBYTE} MiB`
+    return refuse(413, 'WAY_HTTP_TOO_LARGE', `Cannot read the body: the limit is ${allowed}`)
+  }
   if (statusCode === 415) return refuse(415, 'WAY_HTTP_MEDIA_TYPE', MEDIA_TYPE)
   if (statusCode >= 400 && statusCode < 500)
     return refuse(400, 'WAY_HTTP_BODY', `Cannot read the request: ${clean(message)}`)
