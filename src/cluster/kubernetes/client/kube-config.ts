@@ -1,6 +1,6 @@
 /**
  * Reads a kubeconfig with @kubernetes/client-node in a process of its own that ends at once: the library takes 90 MB
- * and more than a second to load, and it is needed for no more than a few texts.
+ * when it is loaded whole, half of that in part, and it is needed for no more than a few texts.
  */
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
