@@ -8,12 +8,11 @@ import { KeptAnswer } from '../../src/dns/cache/write/kept-answer.ts'
 import { CacheWriter } from '../../src/dns/cache/write/writer.ts'
 import type { ForeignAnswer } from '../../src/dns/forward/answer.ts'
 import { hashKeys } from '../../src/index/hash.ts'
-import { parseName } from '../../src/wire/name.ts'
 import { TYPE } from '../../src/wire/record-type.ts'
 import { type BenchRow, formatRows } from '../report.ts'
 import { FifoModel, LruModel, type Model, SieveModel } from './cache-models.ts'
 import { generator } from './cluster-index.ts'
-import { addressAnswer, nameOf, publicAnswer } from './public-names.ts'
+import { addressAnswer, publicAnswer, wireOf } from './public-names.ts'
 
 const MILLION = 1_000_000
 const MEGABYTE = 1e6
@@ -151,14 +150,6 @@ function zipf(count: number, skew: number, random: () => number): () => number {
     }
     return low
   }
-}
-
-/** The name of a number, with three octets behind it. */
-function wireOf(number: number): Uint8Array {
-  const name = parseName(nameOf(number))
-  const bytes = new Uint8Array(name.length + 3)
-  bytes.set(name)
-  return bytes
 }
 
 if (import.meta.main) console.log(formatRows(await run()))

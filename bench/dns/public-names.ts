@@ -12,6 +12,14 @@ export function nameOf(number: number): string {
   return `${host}.site-${number.toString(36)}-example.${SUFFIXES[number % SUFFIXES.length]}`
 }
 
+/** The name of a number in wire form, with three octets behind it. */
+export function wireOf(number: number): Uint8Array {
+  const name = parseName(nameOf(number))
+  const bytes = new Uint8Array(name.length + 3)
+  bytes.set(name)
+  return bytes
+}
+
 /** An answer to A, as the forwarder hands it on: one to four addresses, a quarter of them behind a CNAME, an eighth NXDOMAIN. */
 export function publicAnswer(number: number): ForeignAnswer {
   const random = generator(number)

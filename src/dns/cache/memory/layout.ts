@@ -106,7 +106,12 @@ export const ENTRY = {
   octets: 12,
   /** extended error code and 1, or 0 << 16 | failures in a row << 8 | queue */
   note: 13,
-  words: 14,
+  /**
+   * Addresses that stand side by side in the answer, any of which may come first: where the first record begins, from the
+   * start of the records, << 16 | octets of each << 8 | how many; 0: fewer than two.
+   */
+  rotation: 14,
+  words: 15,
 } as const
 
 /** Fields of an entry's shape. */

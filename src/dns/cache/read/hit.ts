@@ -10,6 +10,8 @@ import type { CacheReader } from './reader.ts'
 const QUESTION_NAME = 12
 const QUESTION_FIXED = 4
 const POINTER = 0xc000
+/** The golden ratio in 32 bits: its multiples are spread evenly. */
+const ROTATION_STEP = 0x9e3779b9
 /** From a TTL to the end of its record without RDATA, and from a TTL back to its type. */
 const TTL_TO_RDATA = 6
 const TTL_TO_LENGTH = 4
@@ -18,6 +20,7 @@ const TTL_TO_LENGTH = 4
 export class CacheHit {
   readonly #reader: CacheReader
   readonly #reply: Reply
+  #turn = 0
 
   constructor(reader: CacheReader, reply: Reply) {
     this.#reader = reader
@@ -39,6 +42,8 @@ export class CacheHit {
     const at = reply.at
     const sections = reader.word(place, ENTRY.sections)
     if (reply.append(reader.arena, start, start + octets, 0)) {
+      const rotation = reader.word(place, ENTRY.rotation)
+      if (rotation !== 0) this.#rotate(rotation, start, at)
       this.#countDown(place, ttls, count, at)
       reply.answers += sections >>> 16
       reply.authorities += sections & 0xffff
@@ -48,6 +53,23 @@ export class CacheHit {
     const name = reader.word(place, ENTRY.shape) & SHAPE.name
     if (position !== QUESTION_NAME || reply.position(at) !== QUESTION_NAME + name + QUESTION_FIXED) {
       this.#move(at, position, name)
+    }
+  }
+
+  /** Lets another address be the first: no client's first choice is everybody's. All are of one size, so TTLs stay put. */
+  #rotate(rotation: number, start: number, at: number): void {
+    const { arena } = this.#reader
+    const { bytes } = this.#reply
+    const offset = rotation >>> 16
+    const octets = (rotation >>> 8) & 0xff
+    const count = rotation & 0xff
+    this.#turn = (this.#turn + ROTATION_STEP) | 0
+    let from = Math.floor((this.#turn >>> 0) * 2 ** -32 * count)
+    for (let record = 0; record < count; record++) {
+      const source = start + offset + from * octets
+      const target = at + offset + record * octets
+      for (let i = 0; i < octets; i += 4) bytes.setInt32(target + i, arena.getInt32(source + i, true), true)
+      if (++from === count) from = 0
     }
   }
 

@@ -19,6 +19,11 @@ const TTL_AT = 4
 /** From a TTL back to its type, and on to its RDATA. */
 const TTL_TO_TYPE = 4
 const TTL_TO_RDATA = 6
+/** From a pointer that is an owner to the TTL. */
+const POINTER_TO_TTL = 6
+const A_OCTETS = 16
+const AAAA_OCTETS = 28
+const MAX_ROTATED = 255
 /** Two names and five numbers. */
 const SOA_LEAST = 22
 
@@ -60,6 +65,30 @@ export class KeptAnswer {
     if (this.kind !== KIND.positive && soa < 0) return false
     this.#setTtls(this.kind === KIND.positive ? -1 : soa, rules)
     return this.ttl > 0
+  }
+
+  /** The first run of two or more addresses of one owner in the answer, as `ENTRY.rotation` has it; 0: there is none. */
+  rotation(): number {
+    const { answers, start } = this.answer
+    for (let first = 0; first < answers; first++) {
+      const octets = this.#addressOctets(first)
+      if (octets === 0) continue
+      let count = 1
+      while (count < MAX_ROTATED && first + count < answers && this.#isAlike(first, first + count)) count++
+      if (count > 1) return ((this.#start(first) - start) << 16) | (octets << 8) | count
+    }
+    return 0
+  }
+
+  /** Octets of a record that is an address with a pointer as its owner; 0: it is another. */
+  #addressOctets(record: number): number {
+    const type = this.#type(record)
+    const isPlain = this.answer.start + (this.ttls[record] as number) - this.#start(record) === POINTER_TO_TTL
+    return !isPlain ? 0 : type === TYPE.A ? A_OCTETS : type === TYPE.AAAA ? AAAA_OCTETS : 0
+  }
+
+  #isAlike(a: number, b: number): boolean {
+    return this.#addressOctets(b) !== 0 && this.#isSameSet(a, b)
   }
 
   /** Notes where the TTLs stand. */

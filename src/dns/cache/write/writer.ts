@@ -136,6 +136,7 @@ export class CacheWriter {
     words[place + ENTRY.sections] = (answer.answers << 16) | answer.authorities
     words[place + ENTRY.octets] = octets
     words[place + ENTRY.note] = (answer.infoCode + 1) << 16
+    words[place + ENTRY.rotation] = kept.rotation()
     const ttls = this.reader.ttlsStart(place) >> 1
     for (let i = 0; i < count; i++) this.#halves[ttls + i] = kept.ttls[i] as number
     this.#fillRecords(2 * (ttls + count + (count & 1)), kept)
@@ -282,6 +283,7 @@ export class CacheWriter {
     words[place + ENTRY.recheck] = 0
     words[place + ENTRY.use] = 0
     words[place + ENTRY.note] = 0
+    words[place + ENTRY.rotation] = 0
     const count = (key.length + 3) >> 2
     for (let i = 0; i < count; i++) words[place + ENTRY.words + i] = key.words[i] as number
   }
