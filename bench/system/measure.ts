@@ -72,7 +72,10 @@ export interface SenderOptions {
 const run = promisify(execFile)
 
 /** Compiles a program of `native/` when a C compiler is there; null otherwise. */
-export function compileNative(name: 'echo' | 'load' | 'flood' | 'probe', directory: string): string | null {
+export function compileNative(
+  name: 'echo' | 'load' | 'flood' | 'probe' | 'variants',
+  directory: string,
+): string | null {
   const compiler = findProgram('cc') ?? findProgram('gcc') ?? findProgram('clang')
   if (compiler === null) return null
   const source = fileURLToPath(new URL(`native/${name}.c`, import.meta.url))
@@ -82,7 +85,7 @@ export function compileNative(name: 'echo' | 'load' | 'flood' | 'probe', directo
 }
 
 /** {@link compileNative}, where there is no going on without. */
-export function needNative(name: 'load' | 'flood' | 'probe', directory: string): string {
+export function needNative(name: 'load' | 'flood' | 'probe' | 'variants', directory: string): string {
   const program = compileNative(name, directory)
   if (program === null) throw new Error(`This benchmark needs a C compiler (cc) for ${name}.c`)
   return program
