@@ -1,5 +1,6 @@
 /** What every benchmark reports, how it is printed, and where it is saved. */
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { verdictOn } from './figures.ts'
 
 /** One measured figure. */
 export interface BenchRow {
@@ -10,10 +11,18 @@ export interface BenchRow {
   readonly note?: string
 }
 
-/** The rows as a markdown table. */
+/** The rows as a markdown table, with the figures that they have to hold. */
 export function formatRows(rows: readonly BenchRow[]): string {
-  const lines = rows.map(row => `| ${row.name} | ${formatValue(row.value)} | ${row.unit} | ${row.note ?? ''} |`)
-  return ['| what | value | unit | note |', '|---|---:|---|---|', ...lines].join('\n')
+  const lines = rows.map(({ name, value, unit, note = '' }) => {
+    return `| ${name} | ${formatValue(value)} | ${unit} | ${verdictOn(name, value).text} | ${note} |`
+  })
+  return ['| what | value | unit | figure to hold | note |', '|---|---:|---|---|---|', ...lines].join('\n')
+}
+
+/** A sentence on the figures that the rows miss. */
+export function missedOf(rows: readonly BenchRow[]): string {
+  const missed = rows.filter(({ name, value }) => verdictOn(name, value).isMissed).map(({ name }) => name)
+  return missed.length === 0 ? 'Every figure is held.' : `Missed: ${missed.join('; ')}.`
 }
 
 /** Three significant digits, thousands separated. */
@@ -24,7 +33,7 @@ export function formatValue(value: number): string {
 /** Prints the rows under a line that says where they come from, and saves them as `bench/results/NAME.md` and `.json`. */
 export function saveRows(name: string, origin: string, rows: readonly BenchRow[]): void {
   const date = new Date().toISOString()
-  const text = `${origin}; ${date.slice(0, 10)}\n\n${formatRows(rows)}\n`
+  const text = `${origin}; ${date.slice(0, 10)}\n\n${formatRows(rows)}\n\n${missedOf(rows)}\n`
   console.log(text)
   saveResult(`${name}.md`, text)
   saveResult(`${name}.json`, JSON.stringify({ origin, date, rows }, null, 2))

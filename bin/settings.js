@@ -2,10 +2,11 @@
 import { fileURLToPath } from 'node:url'
 
 /**
- * Few objects live long here, and every thread's young generation counts: with small semi-spaces the server takes a
- * third less memory and is no slower. With `gc` at hand it gives back what a bulk of work has left behind.
+ * The young generation takes what a start with 10,000 Services makes in few collections, and no more memory afterwards
+ * than a smaller one; threads of the data plane have one of 4 MB. With `gc` at hand the server gives back what a bulk of
+ * work has left behind.
  */
-export const FLAGS = ['--max-semi-space-size=4', '--expose-gc']
+export const FLAGS = ['--max-semi-space-size=16', '--expose-gc']
 
 /**
  * glibc gives each thread a heap of its own that grows and stays; two are enough for us. Blocks of a megabyte and more

@@ -158,11 +158,11 @@ export function cpuOfTree(pid: number): number {
   })
 }
 
-/** Resident memory of the process and all its descendants, in megabytes. */
+/** Resident memory of the process and all its descendants, in megabytes (of a million octets). */
 export function memoryOfTree(pid: number): number {
   return sumTree(pid, process => {
     const match = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${process}/status`, 'utf8'))
-    return Number(match?.[1] ?? 0) / 1024
+    return (Number(match?.[1] ?? 0) * 1024) / 1e6
   })
 }
 

@@ -153,6 +153,7 @@ export class Store {
   #applyNamespace(name: string, next: Namespace | null, touched: TouchedKeys): void {
     const space = this.#space(name)
     const before = space.namespace
+    if (isAgain(before, next)) return
     space.namespace = next
     this.#dropIfEmpty(name, space)
     if (isSame(before, next)) return
@@ -190,6 +191,7 @@ export class Store {
 
   #applySlice(key: ObjectKey, next: EndpointSlice | null, touched: TouchedKeys): void {
     const before = this.#slices.get(key) ?? null
+    if (isAgain(before, next)) return
     if (next === null) this.#slices.delete(key)
     else this.#slices.set(key, next)
     this.#endpoints += (next?.meta.length ?? 0) - (before?.meta.length ?? 0)
@@ -210,6 +212,7 @@ export class Store {
     const name = namespaceOf(key)
     const space = this.#space(name)
     const before = space.pods.get(key) ?? null
+    if (isAgain(before, next)) return
     const hadPods = space.pods.size > 0
     if (next === null) space.pods.delete(key)
     else space.pods.set(key, next)
@@ -266,6 +269,14 @@ export class Store {
   #dropIfEmpty(name: string, space: Space): void {
     if (space.isEmpty) this.#spaces.delete(name)
   }
+}
+
+/**
+ * The same from the same place: the object that is held stays. What was published refers to it, and after a list that
+ * brings nothing new (a restart, a relist) there would be two of each.
+ */
+function isAgain(before: ClusterObject | null, next: ClusterObject | null): boolean {
+  return before !== null && next !== null && before.origin === next.origin && equalObjects(before, next)
 }
 
 function isSame(before: ClusterObject | null, next: ClusterObject | null): boolean {

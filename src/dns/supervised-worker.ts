@@ -1,4 +1,5 @@
 /** One thread of the data plane, started again whenever it dies. */
+import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 import { WaypostError } from '../errors.ts'
 import type { CacheNotice } from './cache/setup.ts'
@@ -17,6 +18,12 @@ export interface SupervisedWorkerOptions {
   readonly onUpstream: (notice: UpstreamNotice) => void
   readonly onCacheFile: (notice: CacheNotice) => void
 }
+
+/**
+ * These threads allocate little: a young generation of the control thread's size would only keep memory. A thread is
+ * created with the flags of that moment, and limits of its own would yield to the flag that the process was started with.
+ */
+const HEAP_FLAG = '--max-semi-space-size=4'
 
 /** The wait before a thread is started again: doubled each time, from the first to the longest, in milliseconds. */
 const FIRST_WAIT = 100
@@ -91,6 +98,7 @@ export class SupervisedWorker {
   #spawn(listening: () => void, failed: (error: Error) => void): void {
     const { name, setup, onError, onUpstream, onCacheFile } = this.#options
     const startedAt = performance.now()
+    setFlagsFromString(HEAP_FLAG)
     const worker = new Worker(new URL('./worker.ts', import.meta.url), { name, workerData: setup() })
     let failure = new Error(`The DNS thread ${name} ended unexpectedly`)
     let isListening = false

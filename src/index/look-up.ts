@@ -26,8 +26,14 @@ export class LookUp {
     return this.#view.getUint16(0) === WILDCARD
   }
 
-  /** The entry of a name. Leaves the name's hash behind. */
+  /** The entry of a name. */
   find(view: number, name: Name | NameKey): number {
+    this.read(view, name)
+    return this.findFrom(0, view)
+  }
+
+  /** Takes a name up and hashes it, for {@link findFrom}. */
+  read(view: number, name: Name | NameKey): void {
     const bytes = this.#bytes
     const { length } = name
     if (typeof name === 'string') for (let i = 0; i < length; i++) bytes[i] = name.charCodeAt(i)
@@ -36,10 +42,9 @@ export class LookUp {
     const { reader } = this.#memory
     reader.name.scan(this.#view, 0, length)
     reader.name.hash(this.#view, 0, view)
-    return this.findFrom(0, view)
   }
 
-  /** The entry of the name that was looked up last, from its label `label` on. */
+  /** The entry of the name that was taken up last, from its label `label` on. */
   findFrom(label: number, view: number): number {
     return this.#memory.reader.find(this.#view, 0, label, view)
   }

@@ -159,7 +159,7 @@ export class IndexWriter {
 
   /** The number of the deepest zone that holds a name; −1: none. */
   zoneOf(view: number, name: Name | NameKey): number {
-    this.#lookUp.find(view, name)
+    this.#lookUp.read(view, name)
     const { reader } = this.#memory
     const { starts, labels, length } = reader.name
     for (let label = 0; label <= labels; label++) {

@@ -72,6 +72,20 @@ describe('what a change touches', () => {
     expect(store.hasPods('default')).toBe(false)
   })
 
+  it('an object that says the same from the same place stays the one that is held', () => {
+    const make = (): ClusterObject[] => [
+      service(SELECTING),
+      slice({ endpoints: [{ addresses: ['fd00::1'] }] }),
+      pod(),
+      objectOf(namespaceValue('default', 'app')),
+    ]
+    const store = storeOf(...make())
+    const held = [...store.objects()]
+    store.apply(make().map(put))
+    expect([...store.objects()].every((object, i) => object === held[i])).toBe(true)
+    expect(store.slicesOf('default/kuard')[0]).toBe(held.find(({ kind }) => kind === 'EndpointSlice'))
+  })
+
   it('a slice touches its Service, and both when it moves', () => {
     const store = storeOf(service(), service({}, { name: 'other' }))
     expect(touchedBy(store, put(slice()))).toEqual(['default/kuard'])

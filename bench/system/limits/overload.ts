@@ -67,7 +67,9 @@ async function measureSteps(server: ForkedServer, bench: LimitsBench, capacity: 
     const times = `${(result.rate / capacity).toFixed(1)} × capacity, ${thousands(result.rate)}/s`
     const note = `${((100 * rate) / peak).toFixed(0)} % of the peak; ${cpu.toFixed(2)} µs of CPU each; ${result.wrong} of ${result.sampled} sampled answers wrong`
     rows.push({ name: `offered ${times}: answered`, value: rate, unit: '/s', note })
-    if (step >= TIMES && beside.value !== null) rows.push(...besideRows(`${step} × capacity`, beside.value))
+    if (step < TIMES) continue
+    rows.push({ name: `answered at ${step} × capacity, of the peak`, value: rate / peak, unit: 'ratio' })
+    if (beside.value !== null) rows.push(...besideRows(`${step} × capacity`, beside.value))
   }
   return rows
 }
