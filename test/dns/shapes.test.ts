@@ -31,7 +31,9 @@ const NAMES = [
   'org',
 ]
 const TYPES = ['A', 'AAAA', 'SRV', 'TXT', 'SOA', 'ANY', 'CNAME', 'DS', 'AXFR']
-const OPTIONS = { udpLimit: 1232, nsid: Uint8Array.of(1, 2), chaos: { version: 'v', id: 'i' } }
+/** Everything that is not ours is forwarded: the root's name is one octet. */
+const FORWARD = [Uint8Array.of(0)]
+const OPTIONS = { udpLimit: 1232, nsid: Uint8Array.of(1, 2), chaos: { version: 'v', id: 'i' }, forward: FORWARD }
 const CAPACITY = 65_535
 
 function world(): Answering {
@@ -95,7 +97,7 @@ class Parts {
         this.responder.respond(message, 0, message.length, out, 0, 512, -1, 0)
       }
       this.reader.adopt(this.#world.writer.buffers)
-      this.responder.configure({ ...OPTIONS, nsid: null, chaos: null })
+      this.responder.configure({ ...OPTIONS, nsid: null, chaos: null, forward: null })
     }
     this.#useAlone()
     this.vector.address(1, 2, 300, 0)
@@ -107,7 +109,7 @@ class Parts {
 
   /** What the responder has inside, with the same messages. */
   #useAlone(): void {
-    this.reply.configure(1232, OPTIONS.nsid)
+    this.reply.configure(1232, OPTIONS.nsid, false)
     const out = new DataView(new ArrayBuffer(CAPACITY))
     for (const message of messages()) {
       if (message.length < 12) continue
@@ -115,7 +117,7 @@ class Parts {
       this.query.readEdns(bytes, 0, message.length)
       if (this.query.read(bytes, 0, message.length, this.reader.name) !== READ) continue
       this.reply.open(out, 0, 1232, bytes, 0, this.query.questionEnd, this.query)
-      this.lookup.answer(bytes, 12, this.query.type, 0)
+      for (const mayForward of [false, true]) this.lookup.answer(bytes, 12, this.query.type, 0, mayForward)
       this.reply.close(this.query)
       this.name.scan(bytes, 12, message.length)
     }
