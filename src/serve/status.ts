@@ -62,8 +62,15 @@ export class StatusWriters {
     for (const entry of this.#networks.values()) {
       if (entry.isStarted || !entry.controlled.feed.hasSynced) continue
       entry.isStarted = true
-      // The source has it open already, so this cannot fail but for a defect.
-      void entry.open().then(client => this.#begin(entry, client))
+      // The source has it open already, so this hardly fails; then it is tried again when something else happens.
+      entry.open().then(
+        client => this.#begin(entry, client),
+        error => {
+          entry.isStarted = false
+          const network = entry.controlled.settings.name
+          this.#log.warn({ event: 'status_failed', network }, `Cannot write the status of the cluster: ${error}`)
+        },
+      )
     }
   }
 
