@@ -13,6 +13,9 @@ import { resolveStatus } from './config/status.ts'
 import { poolPrefix } from './config/values.ts'
 import { WaypostError } from './errors.ts'
 
+/** Secrets that are taken at one time: a rotation has two. */
+const MAX_SECRETS = 4
+
 export { type ConfigChange, loadChange } from './config/change.ts'
 export type { Fault } from './config/document.ts'
 export type { Flags } from './config/flags.ts'
@@ -131,7 +134,7 @@ function checkRules(
 ): void {
   const broken = [
     ...networkFaults(networks),
-    ...listenFaults(content.dns.listen, content.http, content.admission.listen),
+    ...listenFaults(content.dns, content.http, content.admission.listen),
     ...admissionFaults(
       content.admission,
       networks.some(({ cluster }) => cluster.source.kubernetes !== null),
@@ -162,7 +165,11 @@ function resolveDefaults(
       transport,
       zones: zones !== undefined ? zones : surroundings.isFolder(usual) ? usual : null,
       nsid: nsid === undefined ? surroundings.hostname || null : nsid,
-      tcp: { idleMs: tcp.idle, maxConnections: tcp.maxConnections, maxBytesPerConnection: tcp.maxBytesPerConnection },
+      cookies:
+        dns.cookies === null
+          ? null
+          : { secrets: readSecrets(dns.cookies.secretFile, surroundings), required: dns.cookies.required },
+      tcp: limitsOf(tcp),
       forward,
     },
     admission: { ...admission, tls: tlsOf(admission.tls, admission.listen) },
@@ -171,6 +178,16 @@ function resolveDefaults(
     data: content.data,
     log: content.log,
   }
+}
+
+function limitsOf({
+  idle,
+  maxConnections,
+  maxConnectionsPerSource,
+  ...others
+}: FileConfig['dns']['tcp']): Config['dns']['tcp'] {
+  const share = maxConnectionsPerSource ?? Math.max(16, Math.floor(maxConnections / 4))
+  return { ...others, idleMs: idle, maxConnections, maxConnectionsPerSource: share }
 }
 
 function nameCluster(network: FileNetwork): NetworkConfig {
@@ -189,6 +206,20 @@ function readToken(tokenFile: string | null, surroundings: Surroundings): string
   if (/^[A-Za-z0-9._~+/-]+=*$/.test(token)) return token
   const allowed = 'one line of letters, digits and -._~+/ with = at the end only'
   throw new WaypostError('WAY_CONFIG_INVALID', `Cannot use the token of ${place}: it must be ${allowed}`)
+}
+
+/** The secrets of DNS cookies: lines of 32 hexadecimal digits; what begins with `#` is for people. */
+function readSecrets(file: string | null, surroundings: Surroundings): readonly Uint8Array[] | null {
+  if (file === null) return null
+  const lines = readConfigFile(file, surroundings)
+    .split('\n')
+    .map(line => line.trim())
+  const secrets = lines.filter(line => line !== '' && !line.startsWith('#'))
+  if (secrets.length > 0 && secrets.length <= MAX_SECRETS && secrets.every(line => /^[0-9a-fA-F]{32}$/.test(line))) {
+    return secrets.map(line => Uint8Array.from(line.match(/../g) ?? [], pair => Number.parseInt(pair, 16)))
+  }
+  const need = `it must have 1 to ${MAX_SECRETS} lines of 32 hexadecimal digits`
+  throw new WaypostError('WAY_CONFIG_INVALID', `Cannot use the secrets of dns.cookies.secretFile "${file}": ${need}`)
 }
 
 /** An absolute path: `~` is the home folder, anything relative begins at `base`. */

@@ -35,6 +35,7 @@ export type ErrorCode =
   | 'WAY_LISTEN'
   | 'WAY_ADMISSION_REVIEW'
   | 'WAY_ADMISSION_CERTIFICATE'
+  | 'WAY_DNS_CERTIFICATE'
   | 'WAY_HTTP_BODY'
   | 'WAY_HTTP_TOKEN'
   | 'WAY_HTTP_NOT_FOUND'
@@ -83,6 +84,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
     status: 503,
     meaning: 'The certificate of the admission listener cannot be used or made.',
   },
+  WAY_DNS_CERTIFICATE: { status: 503, meaning: 'The certificate of a DNS listener cannot be used.' },
   WAY_HTTP_BODY: { status: 400, meaning: 'The request body or a parameter is malformed.' },
   WAY_HTTP_TOKEN: { status: 401, meaning: 'The request needs a bearer token.' },
   WAY_HTTP_NOT_FOUND: { status: 404, meaning: 'There is nothing at this path.' },

@@ -1,6 +1,8 @@
 /** Entry of a thread that echoes over one UDP transport, and says what that cost it. Started by `transport.bench.ts`. */
+
 import { getHeapStatistics } from 'node:v8'
 import { parentPort, workerData } from 'node:worker_threads'
+import { ThreadClock } from '../../src/dns/clock.ts'
 import { Counters } from '../../src/dns/counters.ts'
 import { type ListenAddress, listenBytes } from '../../src/dns/listen.ts'
 import type { AnswerContext, UdpTransport } from '../../src/dns/transport.ts'
@@ -46,6 +48,7 @@ const context: AnswerContext = {
   },
   views: new ViewTable(views),
   counters: new Counters(counters, 0),
+  clock: new ThreadClock(),
   stopped,
   defer() {},
   handOver: null,

@@ -10,7 +10,7 @@ type CheckOptions = Flags & { readonly config?: string }
 export function addCheck(program: Command, io: Io, finish: (status: number) => void): void {
   program
     .command('check')
-    .summary('validate configuration, zones and manifests')
+    .summary('validate configuration, certificates, zones and manifests')
     .description(
       'Reads what "waypost serve" would read with the same flags and prints every fault with its file and line. ' +
         'The exit status is 1 when there is one.',
@@ -33,11 +33,17 @@ export function addCheck(program: Command, io: Io, finish: (status: number) => v
 async function checkAll(file: string | null, flags: Flags, io: Io): Promise<readonly Report[]> {
   const { surroundings } = io
   // Loaded here and not above: the other commands need none of the readers.
-  const [{ checkZones }, { checkSource }] = await Promise.all([import('./check-zones.ts'), import('./check-source.ts')])
+  const [{ checkZones }, { checkSource }, { checkCertificates }] = await Promise.all([
+    import('./check-zones.ts'),
+    import('./check-source.ts'),
+    import('./check-certificates.ts'),
+  ])
   try {
     const config = loadConfig({ file, flags, surroundings })
     const names = config.networks.map(network => network.name).join(', ')
     const reports: Report[] = [{ found: `configuration: ${file ?? 'flags alone'}, networks: ${names}`, findings: [] }]
+    const certificates = checkCertificates(config)
+    if (certificates !== null) reports.push(certificates)
     const domains = config.networks.map(network => network.cluster.domain)
     if (config.dns.zones !== null) reports.push(await checkZones(config.dns.zones, domains, surroundings))
     for (const network of config.networks) reports.push(await checkSource(network, surroundings))

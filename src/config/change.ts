@@ -14,7 +14,14 @@ export interface ConfigChange {
  * What the running server can take. Everything else is bound to sockets, threads, claims or watches. (Zone files are
  * read again at each reload; it is the name of their folder that stays.)
  */
-const RELOADABLE: readonly string[] = ['dns.ttl', 'dns.udpSize', 'dns.nsid', 'dns.chaos']
+const RELOADABLE: readonly string[] = [
+  'dns.ttl',
+  'dns.udpSize',
+  'dns.nsid',
+  'dns.chaos',
+  'dns.cookies',
+  'dns.rateLimit',
+]
 
 /** Compares two configurations. Networks are told apart by their place in the list. */
 export function loadChange(before: Config, after: Config): ConfigChange {

@@ -1,7 +1,9 @@
 /** The `dns` section of the configuration file, and the values that flags have, too. */
+import { cookiesSchema, type FileCookies, type FileRateLimit, rateLimitSchema, USUAL_COOKIES } from './abuse.ts'
 import { type CacheConfig, cacheSection } from './forward/cache.ts'
 import { type FileForward, forwardSchema } from './forward/section.ts'
 import { list, object, optional, orNull, required, type Schema, section, value } from './schema.ts'
+import { type FileHttps, type FileProxyProtocol, type FileTls, httpsSchema, proxySchema, tlsSchema } from './secure.ts'
 import {
   choice,
   duration,
@@ -33,7 +35,18 @@ export interface FileDns {
   readonly udpSize: number
   readonly nsid: string | null | undefined
   readonly chaos: { readonly version: string; readonly id: string } | null
-  readonly tcp: { readonly idle: number; readonly maxConnections: number; readonly maxBytesPerConnection: number }
+  readonly cookies: FileCookies | null
+  readonly rateLimit: FileRateLimit | null
+  readonly tcp: {
+    readonly idle: number
+    readonly maxConnections: number
+    /** `undefined`: a quarter of `maxConnections`, at least 16. */
+    readonly maxConnectionsPerSource: number | undefined
+    readonly maxBytesPerConnection: number
+  }
+  readonly tls: FileTls | null
+  readonly https: FileHttps | null
+  readonly proxyProtocol: FileProxyProtocol | null
   readonly forward: FileForward | null
   readonly cache: CacheConfig | null
 }
@@ -115,23 +128,39 @@ export function dnsSchema(location: Scalar<string>): Schema<FileDns> {
       'refused',
       '',
     ),
+    cookies: optional(cookiesSchema(location), USUAL_COOKIES, '', ''),
+    rateLimit: optional(rateLimitSchema(), null, 'no limit', ''),
     tcp: section(
       object<FileDns['tcp']>({
         idle: optional(
           value(duration(100, 10 * MINUTE)),
           10 * SECOND,
           '`10s`',
-          'A TCP connection without a query is closed after this time.',
+          'A connection without a query is closed after this time: TCP, TLS and HTTPS alike.',
         ),
-        maxConnections: optional(value(integer(1, 100_000)), 1024, '`1024`', 'TCP connections at one time.'),
+        maxConnections: optional(
+          value(integer(1, 100_000)),
+          1024,
+          '`1024`',
+          'Connections at one time: TCP, TLS and HTTPS together.',
+        ),
+        maxConnectionsPerSource: optional(
+          value(integer(1, 100_000)),
+          undefined,
+          'a quarter of them, at least 16',
+          'Connections of one client at one time: an IPv4 address, or an IPv6 /64.',
+        ),
         maxBytesPerConnection: optional(
           value(integer(65_537, 16_777_216)),
           262_144,
           '`262144`',
-          'Octets of queries and answers that one TCP connection may hold.',
+          'Octets of queries and answers that one connection may hold.',
         ),
       }),
     ),
+    tls: optional(tlsSchema(location), null, 'none', ''),
+    https: optional(httpsSchema(location), null, 'none', ''),
+    proxyProtocol: optional(proxySchema(), null, 'none', ''),
     forward: optional(orNull(forwardSchema(location)), null, 'none', ''),
     cache: cacheSection(location),
   })

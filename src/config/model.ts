@@ -1,9 +1,11 @@
 /** What Waypost knows after its configuration was read. */
 import type { Prefix } from '../ip/prefix.ts'
+import type { FileRateLimit } from './abuse.ts'
 import type { AdmissionTls } from './admission.ts'
 import type { LogLevel, PodRecords, Transport } from './dns.ts'
 import type { CacheConfig } from './forward/cache.ts'
 import type { ForwardConfig } from './forward/section.ts'
+import type { FileHttps, FileProxyProtocol, FileTls } from './secure.ts'
 import type { FileSource } from './source.ts'
 import type { StatusConfig } from './status.ts'
 import type { ListenAddress } from './values.ts'
@@ -51,7 +53,27 @@ export interface Config {
     readonly nsid: string | null
     /** Texts of `version.bind` and `id.server` in class CH, null to refuse them. */
     readonly chaos: { readonly version: string; readonly id: string } | null
-    readonly tcp: { readonly idleMs: number; readonly maxConnections: number; readonly maxBytesPerConnection: number }
+    /** null: the option is ignored. */
+    readonly cookies: {
+      /** 16 octets each, from the file; null: the process makes its own. */
+      readonly secrets: readonly Uint8Array[] | null
+      readonly required: boolean
+    } | null
+    /** null: no limit. */
+    readonly rateLimit: FileRateLimit | null
+    /** Of connections of every kind. */
+    readonly tcp: {
+      readonly idleMs: number
+      readonly maxConnections: number
+      readonly maxConnectionsPerSource: number
+      readonly maxBytesPerConnection: number
+    }
+    /** Paths are absolute. null: no DNS over TLS. */
+    readonly tls: FileTls | null
+    /** null: no DNS over HTTPS. */
+    readonly https: FileHttps | null
+    /** null: nobody may speak for others. */
+    readonly proxyProtocol: FileProxyProtocol | null
     /** Where names outside of our zones go; null: they are refused. */
     readonly forward: ForwardConfig | null
     /** How their answers are kept; null: they are not. */

@@ -1,5 +1,6 @@
 /** Rules that hold between the networks of a configuration, and between its listeners. */
 import { containsPrefix, formatPrefix, type Prefix } from '../ip/prefix.ts'
+import type { FileDns } from './dns.ts'
 import type { BrokenRule } from './document.ts'
 import type { FileConfig, FileNetwork } from './file.ts'
 import { formatListen, type ListenAddress } from './values.ts'
@@ -12,9 +13,9 @@ export function networkFaults(networks: readonly FileNetwork[]): BrokenRule[] {
   return [...nameFaults(networks), ...sourceFaults(networks), ...networks.flatMap(clusterFaults)]
 }
 
-/** Listeners that would take each other's port. */
+/** Listeners that would take each other's port, and PROXY headers for a listener that does not exist. */
 export function listenFaults(
-  dns: readonly ListenAddress[],
+  dns: Pick<FileDns, 'listen' | 'tls' | 'https' | 'proxyProtocol'>,
   http: FileConfig['http'],
   admission: ListenAddress | null,
 ): BrokenRule[] {
@@ -26,12 +27,21 @@ export function listenFaults(
     if (holder === undefined || listen.port === 0) taken.set(key, path)
     else faults.push({ path, reason: `"${key}" is taken by ${holder} already` })
   }
-  dns.forEach((listen, i) => {
-    take(`dns.listen[${i}]`, listen)
-  })
+  const takeAll = (path: string, list: readonly ListenAddress[] = []): void => {
+    list.forEach((listen, i) => {
+      take(`${path}[${i}]`, listen)
+    })
+  }
+  takeAll('dns.listen', dns.listen)
+  takeAll('dns.tls.listen', dns.tls?.listen)
+  takeAll('dns.https.listen', dns.https?.listen)
   take('http.listen', http.listen)
-  http.probes.forEach((listen, i) => {
-    take(`http.probes[${i}]`, listen)
+  takeAll('http.probes', http.probes)
+  const served = [...dns.listen, ...(dns.tls?.listen ?? []), ...(dns.https?.listen ?? [])].map(formatListen)
+  dns.proxyProtocol?.listen.map(formatListen).forEach((key, i) => {
+    if (served.includes(key)) return
+    const reason = `"${key}" is no listener of dns: ${served.join(', ')}`
+    faults.push({ path: `dns.proxyProtocol.listen[${i}]`, reason })
   })
   if (admission !== null) take('admission.listen', admission)
   return faults

@@ -15,7 +15,10 @@ import { INFO_CODE } from '../wire/edns.ts'
 import { RCODE, TYPE, typeName } from '../wire/record-type.ts'
 
 /** Transport labels, in the order of the transport numbers. */
-const TRANSPORTS: readonly string[] = ['udp', 'tcp']
+const TRANSPORTS: readonly string[] = ['udp', 'tcp', 'tls', 'https']
+
+/** Those with connections. */
+const STREAM_TRANSPORTS: readonly string[] = TRANSPORTS.slice(1)
 
 /** Types that are counted by name; everything else is `other`. */
 const COUNTED_TYPES: readonly number[] = [
@@ -45,8 +48,9 @@ const COUNTED_RCODES: readonly [rcode: number, name: string][] = [
   [RCODE.REFUSED, 'REFUSED'],
   [6, 'YXDOMAIN'],
   [RCODE.BADVERS, 'BADVERS'],
+  [RCODE.BADCOOKIE, 'BADCOOKIE'],
 ]
-const RCODE_CELLS = 17
+const RCODE_CELLS = 24
 
 /** Info codes of extended errors that are counted by name; everything else is `other`, which is code 0. */
 const INFO_CODES: readonly [name: string, code: number][] = Object.entries(INFO_CODE)
@@ -54,8 +58,13 @@ const INFO_CODE_CELLS = 1 + Math.max(...Object.values(INFO_CODE))
 
 /** What an answer was, beyond its response code. */
 const ANSWER_KINDS = ['hit', 'nodata', 'nxdomain', 'referral', 'cname', 'synthesized', 'forwarded', 'cached'] as const
-const DROP_REASONS = ['short', 'response', 'oversized', 'source', 'send', 'fault', 'forward'] as const
-const CLOSE_REASONS = ['peer', 'idle', 'connections', 'bytes', 'error', 'stop'] as const
+const DROP_REASONS = ['short', 'response', 'oversized', 'source', 'send', 'fault', 'forward', 'rate', 'proxy'] as const
+/** How TLS sessions began: with a whole handshake, with a ticket, or not at all. */
+const HANDSHAKES = ['full', 'resumed', 'failed'] as const
+const CLOSE_REASONS = ['peer', 'idle', 'connections', 'bytes', 'error', 'stop', 'proxy', 'handshake'] as const
+
+/** What became of cookies, in the order of `COOKIE`. */
+const COOKIE_RESULTS = ['malformed', 'client', 'bad', 'good'] as const
 
 /** Buckets of the service time: up to 2^8 ns, 2^9 ns … 2^20 ns, and longer. */
 const DURATION_FIRST_BITS = 8
@@ -65,6 +74,8 @@ type CellGroup =
   | 'queries'
   | 'responses'
   | 'extendedErrors'
+  | 'cookies'
+  | 'slips'
   | 'truncated'
   | 'answers'
   | 'dropped'
@@ -78,6 +89,7 @@ type CellGroup =
   | 'durationSum'
   | 'tcpAccepted'
   | 'tcpOpen'
+  | 'handshakes'
   | 'tcpClosed'
   | 'end'
 
@@ -85,10 +97,14 @@ type CellGroup =
 const WIDTHS: Readonly<Record<CellGroup, number>> = {
   /** Queries whose question could be read: transport × type. */
   queries: TRANSPORTS.length * TYPE_CELLS,
-  /** Replies: transport × extended response code (0…16). */
+  /** Replies: transport × extended response code (0…23). */
   responses: TRANSPORTS.length * RCODE_CELLS,
   /** Replies with an extended error, whether the client can read it or not: info code. */
   extendedErrors: INFO_CODE_CELLS,
+  /** Queries with a cookie, by {@link COOKIE_RESULTS}. */
+  cookies: COOKIE_RESULTS.length,
+  /** Replies that the rate limit made empty, with TC. */
+  slips: 1,
   /** Replies with TC set: transport. */
   truncated: TRANSPORTS.length,
   /** Replies by {@link ANSWER_KINDS}. */
@@ -111,11 +127,13 @@ const WIDTHS: Readonly<Record<CellGroup, number>> = {
   duration: DURATION_CELLS,
   /** Sum of the service times, nanoseconds. */
   durationSum: 1,
-  /** TCP connections accepted. */
-  tcpAccepted: 1,
-  /** TCP connections open now: set, not added to. */
-  tcpOpen: 1,
-  /** TCP connections closed, by {@link CLOSE_REASONS}; use {@link CLOSE}. */
+  /** Connections accepted: transport, from TCP on. */
+  tcpAccepted: STREAM_TRANSPORTS.length,
+  /** Connections open now: transport, from TCP on. Set, not added to: a thread that is started again has none. */
+  tcpOpen: STREAM_TRANSPORTS.length,
+  /** TLS handshakes, by {@link HANDSHAKES}; use {@link HANDSHAKE}. */
+  handshakes: HANDSHAKES.length,
+  /** Connections closed, by {@link CLOSE_REASONS}; use {@link CLOSE}. */
   tcpClosed: CLOSE_REASONS.length,
   end: 0,
 }
@@ -127,12 +145,17 @@ const WIDTHS: Readonly<Record<CellGroup, number>> = {
 export const CELL: Readonly<Record<CellGroup, number>> = layOut(WIDTHS)
 
 /** Cells of messages that get no reply: shorter than a header; QR set; longer than we read; source port 0 or our own
- * address; the system did not take the reply; an error in our code; nothing came in time from the thread that forwards. */
+ * address; the system did not take the reply; an error in our code; nothing came in time from the thread that forwards;
+ * above the rate limit; without a good PROXY header where there must be one. */
 export const DROP: Readonly<Record<(typeof DROP_REASONS)[number], number>> = cellsOf(DROP_REASONS, CELL.dropped)
 
-/** Cells of TCP connections closed: by the client; after the idle time; over the limit of connections; over the limit
- * of bytes held; a socket error or a malformed stream; at the stop of the server. */
+/** Cells of connections closed: by the client; after the idle time; over the limit of connections; over the limit of
+ * bytes held; a socket error or a malformed stream; at the stop of the server; for want of a good PROXY header from
+ * somebody who may send one; without a TLS handshake. */
 export const CLOSE: Readonly<Record<(typeof CLOSE_REASONS)[number], number>> = cellsOf(CLOSE_REASONS, CELL.tcpClosed)
+
+/** Cells of TLS handshakes, see {@link HANDSHAKES}. */
+export const HANDSHAKE: Readonly<Record<(typeof HANDSHAKES)[number], number>> = cellsOf(HANDSHAKES, CELL.handshakes)
 
 /** Cells of the kinds of answers: records of the asked type; name without the type; no such name; a delegation; an
  * answer that begins with a CNAME; records made for the query (ANY, dashed addresses, CHAOS); an answer from outside. */
@@ -161,6 +184,9 @@ export interface CounterSnapshot {
   readonly responses: readonly LabelledCount[]
   /** code, by its name */
   readonly extendedErrors: readonly LabelledCount[]
+  /** result */
+  readonly cookies: readonly LabelledCount[]
+  readonly slips: number
   /** transport */
   readonly truncated: readonly LabelledCount[]
   /** kind */
@@ -181,8 +207,12 @@ export interface CounterSnapshot {
   readonly packets: readonly LabelledCount[]
   /** Seconds of service time a packet; the last count is unbounded. */
   readonly duration: { readonly bounds: readonly number[]; readonly counts: readonly number[]; readonly sum: number }
-  readonly tcpOpen: number
-  readonly tcpAccepted: number
+  /** transport */
+  readonly tcpOpen: readonly LabelledCount[]
+  /** transport */
+  readonly tcpAccepted: readonly LabelledCount[]
+  /** result */
+  readonly handshakes: readonly LabelledCount[]
   /** reason */
   readonly tcpClosed: readonly LabelledCount[]
 }
@@ -267,6 +297,8 @@ export function readCounters(memory: SharedArrayBuffer): CounterSnapshot {
       labels: [snakeCase(name)],
       value: sum(CELL.extendedErrors + code),
     })),
+    cookies: named(COOKIE_RESULTS, CELL.cookies),
+    slips: sum(CELL.slips),
     truncated: named(TRANSPORTS, CELL.truncated),
     answers: named(ANSWER_KINDS, CELL.answers),
     dropped: named(DROP_REASONS, CELL.dropped),
@@ -281,8 +313,9 @@ export function readCounters(memory: SharedArrayBuffer): CounterSnapshot {
       counts: Array.from({ length: DURATION_CELLS }, (_, i) => sum(CELL.duration + i)),
       sum: sum(CELL.durationSum) / 1e9,
     },
-    tcpOpen: sum(CELL.tcpOpen),
-    tcpAccepted: sum(CELL.tcpAccepted),
+    tcpOpen: named(STREAM_TRANSPORTS, CELL.tcpOpen),
+    tcpAccepted: named(STREAM_TRANSPORTS, CELL.tcpAccepted),
+    handshakes: named(HANDSHAKES, CELL.handshakes),
     tcpClosed: named(CLOSE_REASONS, CELL.tcpClosed),
   }
 }

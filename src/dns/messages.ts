@@ -6,8 +6,32 @@ import type { UpstreamNotice } from './forward/forwarder.ts'
 import type { HandOver } from './forward/hand-over/inlet.ts'
 import type { ForwardOptions } from './forward/options.ts'
 import type { ListenAddress, ListenFailure } from './listen.ts'
+import type { ProxySetting } from './proxy/setting.ts'
 import type { ResponderOptions } from './responder.ts'
+import type { Certificate } from './secure/tls-gate.ts'
 import type { StreamLimits } from './tcp/stream-server.ts'
+
+/** What is served on connections, beside DNS over TCP on the addresses of UDP. */
+export interface StreamListeners {
+  /** DNS over TLS; empty: none. */
+  readonly tls: readonly ListenAddress[]
+  /** DNS over HTTPS, and its path. */
+  readonly https: { readonly listen: readonly ListenAddress[]; readonly path: string }
+  /** null: no listener takes PROXY headers. */
+  readonly proxy: ProxySetting | null
+}
+
+/** Where TLS and HTTPS are served, with the ports that were chosen. */
+export interface SecureAddresses {
+  readonly tls: readonly ListenAddress[]
+  readonly https: readonly ListenAddress[]
+}
+
+/** Certificates of the listeners that need one; null: there is no such listener. */
+export interface Certificates {
+  readonly tls: Certificate | null
+  readonly https: Certificate | null
+}
 
 /** What a thread serves, and how. */
 export type WorkerRole =
@@ -15,14 +39,23 @@ export type WorkerRole =
       readonly kind: 'batched'
       /** Opened by the control thread, which closes them too: they outlive a thread that dies. */
       readonly sockets: readonly { readonly descriptor: number; readonly listen: ListenAddress }[]
+      /** Which of them take PROXY headers; none when left out. */
+      readonly proxy?: ProxySetting | null
     }
   | {
       readonly kind: 'portable'
       readonly listen: readonly ListenAddress[]
       readonly shared: boolean
       readonly receiveBuffer: number
+      /** Which of them take PROXY headers; none when left out. */
+      readonly proxy?: ProxySetting | null
     }
-  | { readonly kind: 'stream'; readonly listen: readonly ListenAddress[]; readonly limits: StreamLimits }
+  | {
+      readonly kind: 'stream'
+      readonly listen: readonly ListenAddress[]
+      readonly limits: StreamLimits
+      readonly also: StreamListeners
+    }
 
 /** What can change while a thread runs. */
 export interface PublishedState {
@@ -30,6 +63,8 @@ export interface PublishedState {
   /** Made by `packViews`. */
   readonly views: SharedArrayBuffer
   readonly responder: ResponderOptions
+  /** Only the stream thread has them. */
+  readonly certificates?: Certificates
 }
 
 /** What threads need for names that are asked elsewhere. */
@@ -67,7 +102,7 @@ export type ToWorker =
 
 /** From a thread. */
 export type FromWorker =
-  | { readonly type: 'listening' }
+  | { readonly type: 'listening'; readonly secure?: SecureAddresses }
   /** `WAY_LISTEN`. The thread ends. */
   | { readonly type: 'listen-failed'; readonly message: string; readonly failure: ListenFailure }
   /** The answer to the request of that number. */

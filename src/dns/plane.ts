@@ -18,7 +18,14 @@ import type { UpstreamNotice } from './forward/forwarder.ts'
 import { allocateBell, allocateRing } from './forward/hand-over/ring.ts'
 import type { ForwardOptions } from './forward/options.ts'
 import { type ListenAddress, wasChosenPortTaken } from './listen.ts'
-import type { ForwardSetup, PublishedState, WorkerRole } from './messages.ts'
+import type {
+  Certificates,
+  ForwardSetup,
+  PublishedState,
+  SecureAddresses,
+  StreamListeners,
+  WorkerRole,
+} from './messages.ts'
 import type { ResponderOptions } from './responder.ts'
 import { SupervisedWorker } from './supervised-worker.ts'
 import type { StreamLimits } from './tcp/stream-server.ts'
@@ -42,6 +49,10 @@ export interface DataPlaneOptions {
   readonly control: SharedArrayBuffer
   readonly index: IndexBuffers
   readonly tcp: StreamLimits
+  /** What is served on connections beside DNS over TCP; nothing when left out. */
+  readonly streams?: StreamListeners
+  /** For the listeners of `streams`. */
+  readonly certificates?: Certificates
   /** Bytes of the receive buffer of a UDP socket, best effort; 4 MiB by default. */
   readonly receiveBuffer?: number
   /** How names outside of the index are asked elsewhere; left out: they are REFUSED. `responder.forward` has their zones. */
@@ -67,10 +78,14 @@ export interface DataPlane {
   /** The addresses with the ports that were chosen, in the order of the options. */
   readonly bound: readonly ListenAddress[]
   readonly transport: UdpTransportName
+  /** Where TLS and HTTPS are served. */
+  readonly secure: SecureAddresses
   /** Hands another generation of the index to every thread. */
   publish(buffers: IndexBuffers): void
   setViews(views: readonly ViewPrefix[]): void
   setResponderOptions(options: ResponderOptions): void
+  /** Takes other certificates; connections go on. */
+  setCertificates(certificates: Certificates): void
   counters(): CounterSnapshot
   /** null: nothing is forwarded. */
   forwarding(): ForwardSnapshot | null
@@ -83,6 +98,7 @@ export interface DataPlane {
   stop(deadlineMs: number): Promise<void>
 }
 
+const NO_STREAMS: StreamListeners = { tls: [], https: { listen: [], path: '' }, proxy: null }
 /** 4 MiB hold more than a tenth of a second at full load. */
 const RECEIVE_BUFFER = 4 << 20
 /** Where several sockets of one port share its packets (dgram's `reusePort`); elsewhere one thread serves UDP. */
@@ -123,6 +139,7 @@ class Plane implements DataPlane {
   readonly #cache: CacheSetup | null
   readonly #workers: readonly SupervisedWorker[]
   #state: PublishedState
+  #secure: SecureAddresses = { tls: [], https: [] }
   #stopped: Promise<void> | null = null
 
   static async start(options: DataPlaneOptions, calls: SystemCalls | null): Promise<Plane> {
@@ -130,13 +147,15 @@ class Plane implements DataPlane {
     if (calls !== null) {
       const sockets = openUdpSockets(calls, listen, workers, receiveBuffer)
       const bound = sockets[0]?.map(socket => socket.listen) ?? []
-      const roles = sockets.map((list): WorkerRole => ({ kind: 'batched', sockets: list }))
+      const { proxy } = renameProxied(options.streams ?? NO_STREAMS, listen, bound)
+      const roles = sockets.map((list): WorkerRole => ({ kind: 'batched', sockets: list, proxy }))
       return await new Plane(options, calls, sockets.flat(), bound, roles).#start()
     }
     const bound: ListenAddress[] = []
     for (const address of listen) bound.push(await probeUdp(address))
     const threads = SHARING_PLATFORMS.includes(process.platform) ? workers : 1
-    const role: WorkerRole = { kind: 'portable', listen: bound, shared: threads > 1, receiveBuffer }
+    const { proxy } = renameProxied(options.streams ?? NO_STREAMS, listen, bound)
+    const role: WorkerRole = { kind: 'portable', listen: bound, shared: threads > 1, receiveBuffer, proxy }
     return await new Plane(options, null, [], bound, Array(threads).fill(role)).#start()
   }
 
@@ -150,7 +169,8 @@ class Plane implements DataPlane {
     const { control, responder, index, views, tcp, onError } = options
     const { onUpstream = () => {}, onCacheFile = () => {} } = options
     const { forward = null, cache = null } = options
-    const roles: readonly WorkerRole[] = [...udpRoles, { kind: 'stream', listen: bound, limits: tcp }]
+    const also = renameProxied(options.streams ?? NO_STREAMS, options.listen, bound)
+    const roles: readonly WorkerRole[] = [...udpRoles, { kind: 'stream', listen: bound, limits: tcp, also }]
     const counters = allocateCounters(roles.length)
     this.bound = bound
     this.transport = calls === null ? 'portable' : 'batched'
@@ -160,15 +180,20 @@ class Plane implements DataPlane {
     this.#counters = counters
     this.#forward = forward === null ? null : makeForwardSetup(forward, calls, udpRoles.length)
     this.#cache = forward === null || cache === null ? null : makeCacheSetup(cache, udpRoles.length)
-    this.#state = { index, views: packViews(views), responder }
+    this.#state = {
+      index,
+      views: packViews(views),
+      responder,
+      ...(options.certificates && { certificates: options.certificates }),
+    }
     Atomics.store(this.#control, CONTROL.readers, roles.length)
     this.#workers = roles.map(
       (role, block) =>
         new SupervisedWorker({
           name: role.kind === 'stream' ? 'tcp' : `udp-${block}`,
           setup: () => ({
-            role,
-            state: this.#state,
+            role: this.#roleNow(role),
+            state: this.#stateFor(role),
             control,
             counters,
             block,
@@ -178,8 +203,15 @@ class Plane implements DataPlane {
           onError,
           onUpstream,
           onCacheFile,
+          onListening: secure => {
+            this.#secure = secure
+          },
         }),
     )
+  }
+
+  get secure(): SecureAddresses {
+    return this.#secure
   }
 
   publish(index: IndexBuffers): void {
@@ -192,6 +224,11 @@ class Plane implements DataPlane {
 
   setResponderOptions(responder: ResponderOptions): void {
     this.#publish({ responder })
+  }
+
+  setCertificates(certificates: Certificates): void {
+    this.#state = { ...this.#state, certificates }
+    this.#workers.at(-1)?.post({ type: 'publish', state: { certificates } })
   }
 
   counters(): CounterSnapshot {
@@ -234,6 +271,23 @@ class Plane implements DataPlane {
     throw failure.reason
   }
 
+  /** A thread that is started again has the ports that were chosen at first. */
+  #roleNow(role: WorkerRole): WorkerRole {
+    if (role.kind !== 'stream') return role
+    const { tls, https } = this.#secure
+    if (tls.length === 0 && https.length === 0) return role
+    const before = [...role.also.tls, ...role.also.https.listen]
+    const also = renameProxied(role.also, before, [...tls, ...https])
+    return { ...role, also: { ...also, tls, https: { ...also.https, listen: https } } }
+  }
+
+  /** Private keys stay where they are needed. */
+  #stateFor(role: WorkerRole): PublishedState {
+    if (role.kind === 'stream') return this.#state
+    const { index, views, responder } = this.#state
+    return { index, views, responder }
+  }
+
   /** Post first: a thread that sees the word move finds the message. */
   #publish(state: Partial<PublishedState>): void {
     this.#state = { ...this.#state, ...state }
@@ -260,4 +314,19 @@ function makeForwardSetup(options: ForwardOptions, calls: SystemCalls | null, ud
       : { rings: Array.from({ length: udpThreads }, allocateRing), bell: allocateBell(), ...calls.openPipe() }
   const figures = allocateFigures(options.upstreams.length)
   return { options, figures, handOver, channel: `waypost-forward-${randomUUID()}` }
+}
+
+/** Listeners that take PROXY headers, by the addresses that the system made of the ones that were asked for. */
+function renameProxied(
+  streams: StreamListeners,
+  asked: readonly ListenAddress[],
+  bound: readonly ListenAddress[],
+): StreamListeners {
+  const { proxy } = streams
+  if (proxy === null) return streams
+  const listen = proxy.listen.map(({ address, port }) => {
+    const place = asked.findIndex(other => other.address === address && other.port === port)
+    return bound[place] ?? { address, port }
+  })
+  return { ...streams, proxy: { ...proxy, listen } }
 }

@@ -9,19 +9,29 @@ import { TYPE } from '../wire/record-type.ts'
 
 /** What {@link Query.read} found. */
 export const READ = 0
-/** The question cannot be read: a reply has none. */
+/** The question cannot be read: a reply has none. A bit. */
 export const BAD_QUESTION = 1
-/** The question is good, what follows it is not. */
+/** What follows the question cannot be read. A bit. */
 export const BAD_REST = 2
 
-/** Bits of {@link Query.asks}: server identifier (RFC 5001). */
-export const ASKS: { readonly nsid: 1 } = { nsid: 1 }
+/**
+ * Bits of {@link Query.asks}: server identifier (RFC 5001), a cookie (RFC 7873), how long a connection may be idle
+ * (RFC 7828), padding (RFC 7830).
+ */
+export const ASKS: { readonly nsid: 1; readonly cookie: 2; readonly keepalive: 4; readonly padding: 8 } = {
+  nsid: 1,
+  cookie: 2,
+  keepalive: 4,
+  padding: 8,
+}
 
 /** Octets of a message's header. */
 export const HEADER_OCTETS = 12
 
 /** Type and class of a question. */
 const QUESTION_FIXED = 4
+/** Code and length of an option. */
+const OPTION_HEADER = 4
 /** Type, class, TTL and length of an RR. */
 const RR_FIXED = 10
 const POINTER = 0xc0
@@ -48,6 +58,9 @@ export class Query {
   isRecursionDesired = false
   isAuthenticAsked = false
   isCheckingDisabled = false
+  /** Where the data of the cookie option is, when there is one; the first, when there are several. */
+  cookieAt = 0
+  cookieLength = 0
 
   /**
    * Reads the message of `length` octets at `start`, which has one question.
@@ -57,6 +70,7 @@ export class Query {
   read(bytes: DataView, start: number, length: number, name: NameHash): number {
     const end = start + length
     this.hasEdns = false
+    this.asks = 0
     if (!name.scan(bytes, start + HEADER_OCTETS, end - QUESTION_FIXED)) return BAD_QUESTION
     const at = start + HEADER_OCTETS + name.length
     this.type = bytes.getUint16(at)
@@ -73,17 +87,22 @@ export class Query {
     return this.#readOpt(bytes, at + QUESTION_FIXED, end) === end ? READ : BAD_REST
   }
 
-  /** Looks for EDNS in a message that has no question or several, so that the error can be said in EDNS. */
-  readEdns(bytes: DataView, start: number, length: number): void {
+  /**
+   * Looks for EDNS in a message that has no question or several, so that the error can be said in EDNS.
+   *
+   * @returns {@link READ} when the message is well formed.
+   */
+  readEdns(bytes: DataView, start: number, length: number): number {
     const end = start + length
     this.hasEdns = false
+    this.asks = 0
     let at = start + HEADER_OCTETS
     for (let questions = bytes.getUint16(start + 4); questions > 0; questions--) {
       at = skipName(bytes, at, start, end)
-      if (at < 0 || at + QUESTION_FIXED > end) return
+      if (at < 0 || at + QUESTION_FIXED > end) return BAD_QUESTION
       at += QUESTION_FIXED
     }
-    this.#readRecords(bytes, start, at, end)
+    return this.#readRecords(bytes, start, at, end)
   }
 
   #readRecords(bytes: DataView, start: number, first: number, end: number): number {
@@ -113,18 +132,32 @@ export class Query {
     const optionsEnd = options + bytes.getUint16(fixed + 8)
     if (optionsEnd > end) return -1
     this.hasEdns = true
-    this.asks = 0
     this.udpSize = bytes.getUint16(fixed + 2)
     this.version = bytes.getUint8(fixed + 5)
     this.isDnssecOk = bytes.getUint8(fixed + 6) >= 0x80
     // Another version may have another format behind the header: BADVERS, not FORMERR.
     if (this.version !== 0) return optionsEnd
-    let option = options
-    while (option + 4 <= optionsEnd) {
-      if (bytes.getUint16(option) === OPTION.NSID) this.asks |= ASKS.nsid
-      option += 4 + bytes.getUint16(option + 2)
+    return options === optionsEnd ? optionsEnd : this.#readOptions(bytes, options, optionsEnd)
+  }
+
+  /** @returns `end`, or −1 when the options do not end there. */
+  #readOptions(bytes: DataView, start: number, end: number): number {
+    let at = start
+    while (at + OPTION_HEADER <= end) {
+      const code = bytes.getUint16(at)
+      const length = bytes.getUint16(at + 2)
+      if (code === OPTION.COOKIE && (this.asks & ASKS.cookie) === 0) {
+        this.asks |= ASKS.cookie
+        this.cookieAt = at + OPTION_HEADER
+        this.cookieLength = length
+      } else if (code === OPTION.NSID) this.asks |= ASKS.nsid
+      else if (code === OPTION.KEEPALIVE) this.asks |= ASKS.keepalive
+      else if (code === OPTION.PADDING) this.asks |= ASKS.padding
+      at += OPTION_HEADER + length
     }
-    return option === optionsEnd ? optionsEnd : -1
+    if (at === end) return end
+    this.asks = 0
+    return -1
   }
 }
 
@@ -134,7 +167,7 @@ export class Query {
  *
  * @returns where the name ends, −1 when it is malformed, too long or cut off.
  */
-function skipName(bytes: DataView, at: number, start: number, end: number): number {
+export function skipName(bytes: DataView, at: number, start: number, end: number): number {
   let after = -1
   let segment = at
   let i = at

@@ -2,7 +2,7 @@
  * Builds a reply in place: header and question copied from the query, then records copied from the name index, then
  * OPT. What does not fit is left out at whole records.
  */
-import { ReplyOptions } from './edns/reply-options.ts'
+import { type OptContent, ReplyOptions } from './edns/reply-options.ts'
 import { type ForeignAnswer, QUESTION_POINTER } from './forward/answer.ts'
 import type { Query } from './query.ts'
 
@@ -46,13 +46,10 @@ export class Reply {
 
   #recursion = 0
 
-  /**
-   * Takes what is said in OPT, the longest UDP message that we take and our identifier, and in the header, whether we
-   * ask others for names that are not ours (RA).
-   */
-  configure(udpLimit: number, nsid: Uint8Array | null, isRecursive: boolean): void {
+  /** Takes what is said in OPT, and in the header, whether we ask others for names that are not ours (RA). */
+  configure(content: OptContent, isRecursive: boolean): void {
     this.#recursion = isRecursive ? RA : 0
-    this.#options.configure(udpLimit, nsid)
+    this.#options.configure(content)
   }
 
   /** Code of the extended error; −1: none. */
@@ -74,6 +71,7 @@ export class Reply {
    * Starts a reply at `start` with the first `copied` octets of the query: the header, or header and question.
    *
    * @param limit octets that the reply may have.
+   * @param asks options that the reply may have, bits of `ASKS`.
    * @returns whether that much fits.
    */
   open(
@@ -84,6 +82,7 @@ export class Reply {
     from: number,
     copied: number,
     query: Query,
+    asks: number,
   ): boolean {
     // Storing a reference costs a write barrier, and it is nearly always the same one.
     if (this.bytes !== out) this.bytes = out
@@ -94,7 +93,7 @@ export class Reply {
     this.isAuthentic = false
     this.isCheckingDisabled = false
     this.#options.clearError()
-    this.#optOctets = query.hasEdns ? this.#options.reserve(query, limit - copied) : 0
+    this.#optOctets = query.hasEdns ? this.#options.reserve(asks, limit - copied) : 0
     if (copied + this.#optOctets > limit) return false
     this.#limit = start + limit - this.#optOctets
     this.at = start
@@ -135,7 +134,8 @@ export class Reply {
     bytes.setUint16(start + 8, this.authorities)
     bytes.setUint16(start + 10, this.additionals + (this.#optOctets === 0 ? 0 : 1))
     if (this.#optOctets !== 0) {
-      this.at = this.#options.write(bytes, this.at, this.#limit + this.#optOctets, this.rcode, query.isDnssecOk)
+      const end = this.#limit + this.#optOctets
+      this.at = this.#options.write(bytes, start, this.at, end, this.rcode, query.isDnssecOk)
     }
     return this.at - start
   }

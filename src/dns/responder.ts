@@ -10,15 +10,19 @@ import { INFO_CODE, type InfoCode } from '../wire/edns.ts'
 import { CLASS, RCODE, TYPE } from '../wire/record-type.ts'
 import type { CacheAnswers } from './cache/read/answers.ts'
 import { Chaos } from './chaos.ts'
+import { monotonicMs, ThreadClock } from './clock.ts'
 import { ANSWER, CELL, type Counters, DROP } from './counters.ts'
+import { COOKIE, type CookieOptions } from './edns/cookies.ts'
 import { ERROR_TEXT } from './edns/extended-errors.ts'
 import { type ForeignAnswer, failure } from './forward/answer.ts'
 import type { ForeignQuestion } from './forward/question.ts'
 import { ForwardZones, NO_ZONE } from './forward/zones.ts'
+import { type RateLimit, VERDICT } from './limits/rate-limiter.ts'
+import { Screening } from './limits/screening.ts'
 import { Lookup, NO_ANSWER } from './lookup.ts'
 import { BAD_QUESTION, HEADER_OCTETS, Query, READ } from './query.ts'
 import { Reply } from './reply.ts'
-import { DEFERRED, TCP } from './transport.ts'
+import { DEFERRED, UDP } from './transport.ts'
 
 /** What can be configured about replies. */
 export interface ResponderOptions {
@@ -30,6 +34,12 @@ export interface ResponderOptions {
   readonly chaos: { readonly version: string; readonly id: string } | null
   /** Folded apexes of the zones whose names are asked elsewhere, the root included; none: such names are REFUSED. */
   readonly forward?: readonly Uint8Array[] | null
+  /** DNS cookies; left out: the option is ignored. */
+  readonly cookies?: CookieOptions | null
+  /** Limit of replies over UDP; left out: none. */
+  readonly rateLimit?: RateLimit | null
+  /** What is said about connections (RFC 7828): how long they may be idle; 10 seconds when left out. */
+  readonly idleMs?: number
 }
 
 /** An answer from outside that came for a question; the reply is made for it only when it still asks that. */
@@ -43,6 +53,9 @@ const OPCODE = 0x78
 /** What a client takes that says nothing (RFC 1035 section 2.3.4), and the least that counts (RFC 6891 section 6.2.3). */
 const CLASSIC_LIMIT = 512
 const TCP_LIMIT = 65_535
+const IDLE_MS = 10_000
+/** A source that no transport has: cookies and limits do not matter. */
+const NOBODY = new Uint8Array(16)
 const TOO_BUSY: ForeignAnswer = failure(RCODE.SERVFAIL, INFO_CODE.other, ERROR_TEXT.busy)
 
 /** See the top of the file. One for each thread. */
@@ -52,6 +65,8 @@ export class Responder {
   readonly #query = new Query()
   readonly #reply = new Reply()
   readonly #lookup: Lookup
+  readonly #screening: Screening
+  readonly #clock: ThreadClock
   #chaos: Chaos | null = null
   #udpLimit = CLASSIC_LIMIT
   /** The buffers of the last message: nearly always those of the next one. */
@@ -70,10 +85,13 @@ export class Responder {
     counters: Counters,
     options: ResponderOptions,
     cacheFor: ((reply: Reply) => CacheAnswers) | null = null,
+    clock: ThreadClock = new ThreadClock(),
   ) {
     this.#reader = reader
     this.#cache = cacheFor === null ? null : cacheFor(this.#reply)
     this.#counters = counters
+    this.#clock = clock
+    this.#screening = new Screening(counters, clock)
     this.#lookup = new Lookup(reader, this.#reply)
     this.configure(options)
   }
@@ -81,8 +99,9 @@ export class Responder {
   /** Takes other options. */
   configure(options: ResponderOptions): void {
     this.#udpLimit = options.udpLimit
-    const { forward = null } = options
-    this.#reply.configure(options.udpLimit, options.nsid, forward !== null)
+    const { udpLimit, nsid, cookies = null, rateLimit = null, idleMs = IDLE_MS, forward = null } = options
+    const cookie = this.#screening.configure(cookies, rateLimit)
+    this.#reply.configure({ udpLimit, nsid, cookie, keepaliveMs: idleMs }, forward !== null)
     this.#lookup.configure(forward === null ? null : new ForwardZones(forward))
     this.#chaos = options.chaos === null ? null : new Chaos(options.chaos, this.#reply)
   }
@@ -92,7 +111,8 @@ export class Responder {
    *
    * @param outCapacity octets that may be written; at least 512.
    * @param view the network that the source belongs to, −1: none (REFUSED).
-   * @param transport 0 UDP, 1 TCP.
+   * @param transport 0 UDP, 1 TCP, 2 TLS, 3 HTTPS.
+   * @param source the client's address, 16 octets at `sourceAt`.
    * @returns the reply's length; 0: no reply; `DEFERRED`: the name is not ours, and {@link deferred} says what to ask.
    */
   respond(
@@ -104,9 +124,11 @@ export class Responder {
     outCapacity: number,
     view: number,
     transport: number,
+    source: Uint8Array = NOBODY,
+    sourceAt = 0,
   ): number {
     this.#isResumed = false
-    return this.#run(query, start, length, out, outStart, outCapacity, view, transport)
+    return this.#run(query, start, length, out, outStart, outCapacity, view, transport, source, sourceAt)
   }
 
   /**
@@ -123,10 +145,14 @@ export class Responder {
     view: number,
     transport: number,
     given: GivenAnswer | null,
+    source: Uint8Array = NOBODY,
+    sourceAt = 0,
   ): number {
     this.#isResumed = true
     this.#given = given
-    return this.#run(query, start, length, out, outStart, outCapacity, view, transport)
+    // The thread that forwards may have had nothing else to tell it the time.
+    this.#clock.tick(monotonicMs())
+    return this.#run(query, start, length, out, outStart, outCapacity, view, transport, source, sourceAt)
   }
 
   /** Answers a message that {@link respond} has put off, and that nobody can take, with SERVFAIL. */
@@ -139,10 +165,12 @@ export class Responder {
     outCapacity: number,
     view: number,
     transport: number,
+    source: Uint8Array = NOBODY,
+    sourceAt = 0,
   ): number {
     this.#isResumed = true
     this.#isDeclined = true
-    const octets = this.#run(query, start, length, out, outStart, outCapacity, view, transport)
+    const octets = this.#run(query, start, length, out, outStart, outCapacity, view, transport, source, sourceAt)
     this.#isDeclined = false
     return octets
   }
@@ -165,6 +193,8 @@ export class Responder {
     outCapacity: number,
     view: number,
     transport: number,
+    source: Uint8Array,
+    sourceAt: number,
   ): number {
     if (query !== this.#input) {
       this.#input = query
@@ -180,17 +210,40 @@ export class Responder {
     if ((flags & QR) !== 0) return this.#drop(DROP.response)
     const parsed = this.#query
     const isQuestion = (flags & OPCODE) === 0 && bytes.getUint16(start + 4) === 1
-    if (!isQuestion) parsed.readEdns(bytes, start, length)
-    const status = isQuestion ? parsed.read(bytes, start, length, this.#reader.name) : BAD_QUESTION
-    const copied = status === BAD_QUESTION ? HEADER_OCTETS : parsed.questionEnd - start
+    const status = isQuestion
+      ? parsed.read(bytes, start, length, this.#reader.name)
+      : BAD_QUESTION | parsed.readEdns(bytes, start, length)
+    const verdict = this.#screening.check(parsed, bytes, source, sourceAt, transport, this.#isResumed)
+    if (verdict === VERDICT.drop) return this.#drop(DROP.rate)
+    const copied = (status & BAD_QUESTION) !== 0 ? HEADER_OCTETS : parsed.questionEnd - start
     const limit = Math.min(outCapacity, this.#limit(transport))
-    if (!this.#reply.open(this.#outputView, outStart, limit, bytes, start, copied, parsed))
+    const { asks } = this.#screening
+    if (!this.#reply.open(this.#outputView, outStart, limit, bytes, start, copied, parsed, asks))
       return this.#drop(DROP.fault)
-    if (status === READ) {
-      if (this.#answer(bytes, start, view, transport) === DEFERRED) return DEFERRED
-    } else if ((flags & OPCODE) === 0) this.#fail(RCODE.FORMERR, INFO_CODE.other, ERROR_TEXT.malformed)
-    else this.#fail(RCODE.NOTIMP, INFO_CODE.notSupported, ERROR_TEXT.opcode)
+    if (status !== READ) this.#refuse(bytes, start, status)
+    else if (verdict === VERDICT.truncate) this.#slip(transport)
+    else if (this.#answer(bytes, start, view, transport) === DEFERRED) return DEFERRED
     return this.#close(transport)
+  }
+
+  /** Answers what is no query that can be read. */
+  #refuse(bytes: DataView, start: number, status: number): void {
+    const { cookie } = this.#screening
+    if ((bytes.getUint8(start + 2) & OPCODE) !== 0) {
+      this.#fail(RCODE.NOTIMP, INFO_CODE.notSupported, ERROR_TEXT.opcode)
+    } else if (status === BAD_QUESTION && bytes.getUint16(start + 4) === 0 && cookie > COOKIE.malformed) {
+      // Somebody asks for a cookie and for nothing else (RFC 7873 section 5.4).
+      this.#reply.rcode = cookie === COOKIE.bad ? RCODE.BADCOOKIE : RCODE.NOERROR
+    } else {
+      this.#fail(RCODE.FORMERR, INFO_CODE.other, ERROR_TEXT.malformed)
+    }
+  }
+
+  /** Instead of an answer: come over TCP. */
+  #slip(transport: number): void {
+    this.#counters.query(transport, this.#query.type)
+    this.#counters.add(CELL.slips, 1)
+    this.#reply.isTruncated = true
   }
 
   /** Answers a query that is well formed. @returns `DEFERRED` when others are to be asked. */
@@ -201,6 +254,10 @@ export class Responder {
     if (!this.#isResumed) this.#counters.query(transport, type)
     if (query.hasEdns && query.version !== 0) {
       reply.rcode = RCODE.BADVERS
+    } else if (this.#screening.cookie === COOKIE.malformed) {
+      this.#fail(RCODE.FORMERR, INFO_CODE.other, ERROR_TEXT.cookie)
+    } else if (this.#screening.isCookieMissing(transport)) {
+      reply.rcode = RCODE.BADCOOKIE
     } else if (this.#reader.state() !== STATE.serving) {
       this.#fail(RCODE.SERVFAIL, INFO_CODE.notReady, ERROR_TEXT.starting)
     } else if (query.class !== CLASS.IN) {
@@ -280,7 +337,7 @@ export class Responder {
   }
 
   #limit(transport: number): number {
-    if (transport === TCP) return TCP_LIMIT
+    if (transport !== UDP) return TCP_LIMIT
     const { hasEdns, udpSize } = this.#query
     return hasEdns ? Math.max(CLASSIC_LIMIT, Math.min(udpSize, this.#udpLimit)) : CLASSIC_LIMIT
   }

@@ -6,7 +6,7 @@ import type { CacheNotice } from './cache/setup.ts'
 import type { CacheReply, CacheRequest } from './cache/write/inspection.ts'
 import type { UpstreamNotice } from './forward/forwarder.ts'
 import { listenFailed } from './listen.ts'
-import type { FromWorker, ToWorker, WorkerSetup } from './messages.ts'
+import type { FromWorker, SecureAddresses, ToWorker, WorkerSetup } from './messages.ts'
 
 /** What a thread is made of, and who hears of its trouble. */
 export interface SupervisedWorkerOptions {
@@ -17,6 +17,8 @@ export interface SupervisedWorkerOptions {
   readonly onError: (error: Error) => void
   readonly onUpstream: (notice: UpstreamNotice) => void
   readonly onCacheFile: (notice: CacheNotice) => void
+  /** Hears which ports the system chose for connections. */
+  readonly onListening?: (secure: SecureAddresses) => void
 }
 
 /**
@@ -106,6 +108,7 @@ export class SupervisedWorker {
     worker.on('message', (message: FromWorker) => {
       if (message.type === 'listening') {
         isListening = true
+        if (message.secure !== undefined) this.#options.onListening?.(message.secure)
         listening()
       } else if (message.type === 'listen-failed') {
         failure = listenFailed(message.message, message.failure)

@@ -6,20 +6,23 @@ import { ReaderFigures } from './cache/figures.ts'
 import { CacheAnswers } from './cache/read/answers.ts'
 import { CacheReader } from './cache/read/reader.ts'
 import type { CacheReply, CacheRequest } from './cache/write/inspection.ts'
+import { ThreadClock } from './clock.ts'
 import { Counters, DROP } from './counters.ts'
 import type { HandOverWriter } from './forward/hand-over/ring.ts'
-import type { FromWorker, ToWorker, WorkerSetup } from './messages.ts'
+import type { Certificates, FromWorker, ToWorker, WorkerSetup } from './messages.ts'
 import { Responder } from './responder.ts'
-import type { AnswerContext, Answerer } from './transport.ts'
+import type { AnswerContext, Answerer, AskedLater } from './transport.ts'
 import { ViewTable } from './views.ts'
 
 /** Faults are reported at most this often, in milliseconds: a packet can be sent a million times. */
 const FAULT_REPORT_MS = 1000
+const NO_CERTIFICATES: Certificates = { tls: null, https: null }
 
 /** One for each thread. */
 export class WorkerContext implements AnswerContext {
   readonly counters: Counters
   readonly views: ViewTable
+  readonly clock: ThreadClock = new ThreadClock()
   readonly stopped: Promise<number>
   /** Set where the parts are put together, in a thread that hands queries over or forwards them itself. */
   handOver: HandOverWriter | null = null
@@ -30,9 +33,12 @@ export class WorkerContext implements AnswerContext {
   readonly cacheReader: CacheReader | null
   readonly #reader: IndexReader
   readonly #responder: Responder
+  /** Of the start; later ones come to {@link onCertificates}. */
+  readonly certificates: Certificates
   readonly #port: MessagePort
   readonly #control: Int32Array
   readonly #stop: (deadlineMs: number) => void
+  #certificatesChanged: (certificates: Certificates) => void = () => {}
   #seenGeneration = -1
   #indexBytes: number
   #faults = 0
@@ -43,11 +49,12 @@ export class WorkerContext implements AnswerContext {
     this.#control = new Int32Array(control)
     this.counters = new Counters(counters, block)
     this.views = new ViewTable(state.views)
+    this.certificates = state.certificates ?? NO_CERTIFICATES
     this.#reader = new IndexReader(state.index, control, block)
     this.#indexBytes = bytesOf(state.index)
     if (cache === null) {
       this.cacheReader = null
-      this.#responder = new Responder(this.#reader, this.counters, state.responder)
+      this.#responder = new Responder(this.#reader, this.counters, state.responder, null, this.clock)
     } else {
       const { buffers, figures, options } = cache
       const reader = new CacheReader(buffers, role.kind === 'stream' ? -1 : block)
@@ -59,6 +66,7 @@ export class WorkerContext implements AnswerContext {
         this.counters,
         state.responder,
         reply => new CacheAnswers(reader, reply, counted, options, isBatched),
+        this.clock,
       )
     }
     const { promise, resolve } = Promise.withResolvers<number>()
@@ -75,14 +83,19 @@ export class WorkerContext implements AnswerContext {
     return this.#responder
   }
 
-  defer(query: Uint8Array, view: number, transport: number, reply: (bytes: Uint8Array | null) => void): void {
+  defer(asked: AskedLater, reply: (bytes: Uint8Array | null) => void): void {
     if (this.deferral === null) reply(null)
-    else this.deferral(query, view, transport, reply)
+    else this.deferral(asked, reply)
   }
 
   /** Takes messages as they come: for a thread that runs its event loop. */
   listen(): void {
     this.#port.on('message', (message: ToWorker) => this.#take(message))
+  }
+
+  /** Says who takes other certificates. */
+  onCertificates(changed: (certificates: Certificates) => void): void {
+    this.#certificatesChanged = changed
   }
 
   refresh(): void {
@@ -126,10 +139,11 @@ export class WorkerContext implements AnswerContext {
       )
       return
     }
-    const { index, views, responder } = message.state
+    const { index, views, responder, certificates } = message.state
     if (index !== undefined) this.#adopt(index)
     if (views !== undefined) this.views.adopt(views)
     if (responder !== undefined) this.#responder.configure(responder)
+    if (certificates !== undefined) this.#certificatesChanged(certificates)
   }
 
   /**

@@ -5,23 +5,20 @@
  * others take them as events.
  */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
-import { type Caching, startCaching } from './cache/write/assembly.ts'
-import { type Forwarding, joinBatched, joinPortable, startForwarding } from './forward/assembly.ts'
+import { startCaching } from './cache/write/assembly.ts'
+import { joinBatched, joinPortable, startForwarding } from './forward/assembly.ts'
 import { listenBytes, listenFailureOf } from './listen.ts'
-import type { WorkerRole, WorkerSetup } from './messages.ts'
-import { StreamServer } from './tcp/stream-server.ts'
-import type { AnswerContext } from './transport.ts'
+import type { SecureAddresses, WorkerSetup } from './messages.ts'
+import { StreamThread } from './stream-thread.ts'
 import { BatchedUdp } from './udp/batched.ts'
 import { PortableUdp } from './udp/portable.ts'
 import { loadSystemCalls } from './udp/system-calls.ts'
 import { WorkerContext } from './worker-context.ts'
 
-/** The part of the time for stopping in which upstreams may still answer: then the cache is written. */
-const FORWARDING_PART = 0.6
-
 /** The service of one thread: sockets first, then answers until the thread is to stop. */
 interface Service {
-  open(): Promise<void>
+  /** @returns what the system chose and nobody knows yet. */
+  open(): Promise<SecureAddresses | undefined>
   run(): Promise<void>
 }
 
@@ -32,8 +29,8 @@ async function serve(setup: WorkerSetup, port: MessagePort): Promise<void> {
   if (setup.role.kind !== 'batched') context.listen()
   try {
     const service = await serviceOf(setup, context)
-    await service.open()
-    context.tell({ type: 'listening' })
+    const secure = await service.open()
+    context.tell(secure === undefined ? { type: 'listening' } : { type: 'listening', secure })
     forgetStart()
     await service.run()
   } catch (error) {
@@ -50,7 +47,7 @@ async function serviceOf({ role, forward, block, cache }: WorkerSetup, context: 
     const caching = cache === null ? null : startCaching(context, cache)
     const forwarding =
       forward === null ? null : startForwarding(context, forward, caching === null ? null : caching.service, calls)
-    return streamService(role, context, forwarding, caching)
+    return new StreamThread(context, role, forwarding, caching)
   }
   if (role.kind === 'portable') {
     if (forward !== null) joinPortable(context, forward, block)
@@ -63,6 +60,7 @@ async function serviceOf({ role, forward, block, cache }: WorkerSetup, context: 
     calls,
     context,
     role.sockets.map(({ descriptor, listen }) => ({ descriptor, address: listenBytes(listen), port: listen.port })),
+    role.proxy,
   )
 }
 
@@ -73,24 +71,4 @@ async function serviceOf({ role, forward, block, cache }: WorkerSetup, context: 
 function forgetStart(): void {
   Object.assign(workerData, { state: null })
   globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' })
-}
-
-function streamService(
-  { listen, limits }: WorkerRole & { kind: 'stream' },
-  context: AnswerContext,
-  forwarding: Forwarding | null,
-  caching: Caching | null,
-): Service {
-  const server = new StreamServer(context, limits)
-  return {
-    open: async () => {
-      await server.listen(listen)
-    },
-    run: async () => {
-      void caching?.load()
-      const deadlineMs = await context.stopped
-      await Promise.all([server.stop(deadlineMs), forwarding?.stop(deadlineMs * FORWARDING_PART)])
-      caching?.save()
-    },
-  }
 }

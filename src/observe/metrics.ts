@@ -26,6 +26,10 @@ export const METRICS: readonly MetricDefinition[] = [
   counter('dns_queries_total', 'DNS queries by type.', ['transport', 'type'], s => s.dns().queries),
   counter('dns_responses_total', 'DNS responses by response code.', ['transport', 'rcode'], s => s.dns().responses),
   counter('dns_extended_errors_total', 'Responses that say why (RFC 8914).', ['code'], s => s.dns().extendedErrors),
+  counter('dns_cookies_total', 'Queries with a DNS cookie.', ['result'], s => s.dns().cookies),
+  counter('dns_rate_limit_slips_total', 'Responses over the rate limit, sent empty with TC.', [], s =>
+    one(s.dns().slips),
+  ),
   counter('dns_truncated_total', 'Responses cut to fit, with TC set.', ['transport'], s => s.dns().truncated),
   counter('dns_answers_total', 'Responses by what was found.', ['kind'], s => s.dns().answers),
   counter('dns_received_packets_total', 'DNS messages received.', ['transport'], s => s.dns().receivedPackets),
@@ -42,9 +46,10 @@ export const METRICS: readonly MetricDefinition[] = [
   },
   counter('dns_batches_total', 'Receive calls that brought packets.', ['worker'], s => s.dns().batches),
   counter('dns_batch_packets_total', 'Packets that these calls brought.', ['worker'], s => s.dns().packets),
-  gauge('dns_tcp_connections', 'Open TCP connections.', [], s => one(s.dns().tcpOpen)),
-  counter('dns_tcp_accepted_total', 'TCP connections taken.', [], s => one(s.dns().tcpAccepted)),
-  counter('dns_tcp_closed_total', 'TCP connections closed.', ['reason'], s => s.dns().tcpClosed),
+  gauge('dns_tcp_connections', 'Open connections.', ['transport'], s => s.dns().tcpOpen),
+  counter('dns_tcp_accepted_total', 'Connections taken.', ['transport'], s => s.dns().tcpAccepted),
+  counter('dns_tls_handshakes_total', 'TLS handshakes.', ['result'], s => s.dns().handshakes),
+  counter('dns_tcp_closed_total', 'Connections closed.', ['reason'], s => s.dns().tcpClosed),
 
   gauge('forward_in_flight_questions', 'Questions that upstreams are asked at the moment.', [], s =>
     total(s, 'inFlight'),
@@ -227,6 +232,7 @@ export const METRICS: readonly MetricDefinition[] = [
   counter('feed_sent_bytes_total', 'Bytes sent to watchers.', [], s => one(s.feed().bytes)),
   counter('feed_closed_total', 'Watch streams closed by us.', ['reason'], s => s.feed().closed),
 
+  gauge('dns_certificate_expiry_timestamp_seconds', 'When the certificate ends.', ['listener'], s => s.certificates()),
   gauge('zone_files', 'Master files by state.', ['state'], s => [
     { labels: ['served'], value: s.zones().loaded },
     { labels: ['faulty'], value: s.zones().faulty },

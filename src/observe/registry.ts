@@ -112,6 +112,7 @@ function oncePerScrape(sources: MetricSources): { sources: MetricSources; forget
       zones: () => keep('zones', () => sources.zones()),
       admission: () => keep('admission', () => sources.admission()),
       reconciles: () => keep('reconciles', () => sources.reconciles()),
+      certificates: () => keep('certificates', () => sources.certificates()),
     },
   }
 }

@@ -26,6 +26,10 @@ export interface DnsFigures {
   readonly responses: readonly Labelled[]
   /** code */
   readonly extendedErrors: readonly Labelled[]
+  /** result */
+  readonly cookies: readonly Labelled[]
+  /** Replies that the rate limit made empty. */
+  readonly slips: number
   /** transport */
   readonly truncated: readonly Labelled[]
   /** kind */
@@ -43,8 +47,12 @@ export interface DnsFigures {
   readonly batches: readonly Labelled[]
   /** worker */
   readonly packets: readonly Labelled[]
-  readonly tcpOpen: number
-  readonly tcpAccepted: number
+  /** transport */
+  readonly tcpOpen: readonly Labelled[]
+  /** transport */
+  readonly tcpAccepted: readonly Labelled[]
+  /** result */
+  readonly handshakes: readonly Labelled[]
   /** reason */
   readonly tcpClosed: readonly Labelled[]
 }
@@ -228,4 +236,6 @@ export interface MetricSources {
   zones(): ZoneFigures
   admission(): AdmissionFigures
   reconciles(): readonly ReconcileFigures[]
+  /** Ends of certificates in seconds since 1970: listener */
+  certificates(): readonly Labelled[]
 }

@@ -6,6 +6,8 @@ import { formatPrefix } from '../ip/prefix.ts'
 /** Where the server really listens. */
 export interface BoundAddresses {
   readonly dns: readonly ListenAddress[]
+  readonly tls: readonly ListenAddress[]
+  readonly https: readonly ListenAddress[]
   readonly http: string
   /** null: there is no listener for admission reviews. */
   readonly admission: string | null
@@ -21,7 +23,11 @@ export function banner(config: Config, bound: BoundAddresses): string {
     )
     lines.push(`      from ${cluster.source.manifests ?? 'its Kubernetes API'}`)
   }
-  lines.push(`  DNS   ${bound.dns.map(formatListenAddress).join('  ')}`, `  HTTP  ${bound.http}`)
+  const list = (addresses: readonly ListenAddress[]): string => addresses.map(formatListenAddress).join('  ')
+  lines.push(`  DNS   ${list(bound.dns)}`)
+  if (bound.tls.length > 0) lines.push(`  DoT   ${list(bound.tls)}`)
+  if (bound.https.length > 0) lines.push(`  DoH   ${list(bound.https)}`)
+  lines.push(`  HTTP  ${bound.http}`)
   if (bound.admission !== null) lines.push(`  Admission  ${bound.admission}`)
   lines.push('', '  Try')
   const [first] = bound.dns

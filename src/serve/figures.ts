@@ -25,11 +25,12 @@ export interface CountedParts {
   readonly status: () => readonly StatusFigures[]
   readonly zones: () => ZoneFigures
   readonly admission: Admission
+  readonly certificates: MetricSources['certificates']
 }
 
 /** The functions that the metrics page reads. */
 export function figuresOf(parts: CountedParts): MetricSources {
-  const { control, allocator, writer, plane, hub, status, zones, admission } = parts
+  const { control, allocator, writer, plane, hub, status, zones, admission, certificates } = parts
   return {
     dns: () => plane().counters(),
     forwarding: () => plane().forwarding(),
@@ -42,6 +43,7 @@ export function figuresOf(parts: CountedParts): MetricSources {
     zones,
     admission: () => admission.webhook.figures(),
     reconciles: () => admission.figures(),
+    certificates,
   }
 }
 

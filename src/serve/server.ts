@@ -16,7 +16,7 @@ import { CONTROL, CONTROL_BYTES, STATE } from '../index/layout.ts'
 import { IndexWriter } from '../index/writer.ts'
 import { Health } from '../observe/health.ts'
 import { createMetrics } from '../observe/registry.ts'
-import type { StatusFigures, ZoneFigures } from '../observe/sources.ts'
+import type { MetricSources, StatusFigures, ZoneFigures } from '../observe/sources.ts'
 import { Allocator } from '../pool/allocator.ts'
 import { VERSION } from '../version.ts'
 import { foldName } from '../wire/name.ts'
@@ -24,15 +24,18 @@ import { Admission } from './admission.ts'
 import { makeAsk } from './ask.ts'
 import { Backend } from './backend.ts'
 import type { BoundAddresses } from './banner.ts'
+import { DnsOptions } from './dns-options.ts'
 import { Explainer } from './explain.ts'
 import { appClaims } from './explain-names.ts'
 import { figuresOf } from './figures.ts'
 import { cacheOf, forwardingOf } from './forwarding.ts'
 import { MemoryKeeper } from './memory.ts'
 import { type Probes, startProbes } from './probes.ts'
-import { namingOf, responderOf, viewsOf } from './settings.ts'
+import { contentOf } from './responder-options.ts'
+import { namingOf, viewsOf } from './settings.ts'
 import { type OpenClient, Sources } from './sources.ts'
 import { StatusWriters, writtenNetworks } from './status.ts'
+import { streamsOf } from './stream-options.ts'
 
 /** A server that runs. */
 export interface RunningServer {
@@ -101,6 +104,7 @@ class Assembly {
   readonly #metrics: ReturnType<typeof createMetrics>
   readonly #failure = Promise.withResolvers<unknown>()
   readonly #memory = new MemoryKeeper()
+  readonly #dnsOptions: DnsOptions
   #isReady = false
   #plane: DataPlane | null = null
   #loadedZones: readonly LoadedZone[] = []
@@ -121,6 +125,7 @@ class Assembly {
     this.#config = config
     this.#sources = new Sources(config, log, name => this.#admission.sinkOf(name), openClient)
     this.#makeSource = makeSource ?? (name => this.#sources.make(name))
+    this.#dnsOptions = new DnsOptions(config, log, () => this.#needPlane())
     this.#log = log
     this.#allocator = allocator
     this.#undo = undo
@@ -155,7 +160,9 @@ class Assembly {
       return { loaded: this.#loadedZones.length - refused, faulty: this.#zoneProblems.length + refused }
     }
     const status = (): readonly StatusFigures[] => this.#status.figures()
-    const parts = { allocator, writer: this.#writer, hub: this.#hub, status, zones, admission: this.#admission }
+    const certificates = (): ReturnType<MetricSources['certificates']> => this.#dnsOptions.certificates.expiry
+    const admission = this.#admission
+    const parts = { allocator, writer: this.#writer, hub: this.#hub, status, zones, admission, certificates }
     const build = { version: VERSION, node: process.version }
     this.#metrics = createMetrics(
       figuresOf({ ...parts, control: this.#control, plane: () => this.#needPlane() }),
@@ -166,8 +173,11 @@ class Assembly {
   }
 
   async start(): Promise<RunningServer> {
-    this.#undo.push(() => this.#sources.close())
-    this.#undo.push(() => this.#control.stop())
+    this.#undo.push(
+      () => this.#sources.close(),
+      () => this.#control.stop(),
+      () => this.#dnsOptions.stop(),
+    )
     await this.#zoneFiles?.start()
     if (this.#zoneFiles !== null) this.#undo.push(() => this.#zoneFiles?.stop())
     await this.#control.restore()
@@ -184,6 +194,7 @@ class Assembly {
       {
         event: 'listening',
         dns: plane.bound,
+        ...plane.secure,
         http,
         probes: this.#probes?.bound,
         admission,
@@ -196,7 +207,7 @@ class Assembly {
     this.#noteState()
     this.#control.start()
     return {
-      bound: { dns: plane.bound, http, admission },
+      bound: { dns: plane.bound, ...plane.secure, http, admission },
       failed: this.#failure.promise,
       idle: async () => {
         for (const { network } of this.#control.networks) await network.idle()
@@ -298,11 +309,13 @@ class Assembly {
       listen: dns.listen,
       workers: dns.workers,
       transport: dns.transport,
-      responder: responderOf(this.#config),
+      responder: this.#dnsOptions.responder,
       views: viewsOf(this.#config.networks),
       control: this.#words,
       index: this.#writer.buffers,
       tcp: dns.tcp,
+      streams: streamsOf(dns),
+      certificates: this.#dnsOptions.certificates.present,
       forward: forwardingOf(this.#config),
       cache: cacheOf(this.#config),
       onUpstream: notice => this.#noteUpstream(notice),
@@ -322,7 +335,7 @@ class Assembly {
 
   async #startApi(): Promise<string> {
     const { http, networks } = this.#config
-    const ask = makeAsk(() => this.#writer.buffers, this.#words, { ...responderOf(this.#config), forward: null })
+    const ask = makeAsk(() => this.#writer.buffers, this.#words, contentOf(this.#config))
     const explainer = new Explainer({
       networks: this.#control.networks,
       sources: viewsOf(networks),
@@ -351,13 +364,13 @@ class Assembly {
 
   async #reconfigure(config: Config): Promise<void> {
     await this.#zoneFiles?.reload()
-    const { forward = null } = responderOf(this.#config)
-    this.#needPlane().setResponderOptions({ ...responderOf(config), forward })
+    this.#dnsOptions.reconfigure(config)
     // Only the TTL can change at run time; listeners and pod records are what they were at the start.
     await this.#control.setNaming({ ...namingOf(this.#config), ttl: config.dns.ttl })
   }
 
   async #stop(): Promise<void> {
+    this.#dnsOptions.stop()
     this.#health.unmet('stopping', 'The server is stopping')
     this.#memory.stop()
     // First, so that another replica goes on while this one ends.

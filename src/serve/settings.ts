@@ -3,11 +3,9 @@ import { networkInterfaces } from 'node:os'
 import type { Config, NetworkConfig } from '../config.ts'
 import type { NamingSettings } from '../control/control.ts'
 import { isWildcard, type ListenAddress, listenBytes } from '../dns/listen.ts'
-import type { ResponderOptions } from '../dns/responder.ts'
 import type { ViewPrefix } from '../dns/views.ts'
 import { type Address, parseAddress } from '../ip/address.ts'
 import { isPrefix, parsePrefix } from '../ip/prefix.ts'
-import { forwardingOf } from './forwarding.ts'
 
 /** Every source prefix with the number of its network. */
 export function viewsOf(networks: readonly NetworkConfig[]): ViewPrefix[] {
@@ -18,14 +16,6 @@ export function viewsOf(networks: readonly NetworkConfig[]): ViewPrefix[] {
 }
 
 const EVERY_SOURCE = ['::/0', '0.0.0.0/0'].map(text => parsePrefix(text)).filter(isPrefix)
-
-/** The answer path's options. */
-export function responderOf(config: Config): ResponderOptions {
-  const { dns } = config
-  const nsid = dns.nsid === null ? null : Buffer.from(dns.nsid)
-  const forward = forwardingOf(config)?.zones.map(zone => zone.apex) ?? null
-  return { udpLimit: dns.udpSize, nsid, chaos: dns.chaos, forward }
-}
 
 /** The settings of names that a reload may change. */
 export function namingOf({ dns }: Config): NamingSettings {

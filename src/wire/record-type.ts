@@ -64,7 +64,7 @@ export function typeNumber(text: string): number | null {
   return match !== null && Number(match[1]) <= 0xffff ? Number(match[1]) : null
 }
 
-/** Response codes (RFC 1035 section 4.1.1, RFC 6891 section 9). */
+/** Response codes (RFC 1035 section 4.1.1, RFC 6891 section 9, RFC 7873 section 8). */
 export const RCODE: {
   readonly NOERROR: 0
   readonly FORMERR: 1
@@ -73,7 +73,8 @@ export const RCODE: {
   readonly NOTIMP: 4
   readonly REFUSED: 5
   readonly BADVERS: 16
-} = { NOERROR: 0, FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5, BADVERS: 16 }
+  readonly BADCOOKIE: 23
+} = { NOERROR: 0, FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5, BADVERS: 16, BADCOOKIE: 23 }
 
 /** Classes (RFC 1035 section 3.2.4). */
 export const CLASS: { readonly IN: 1; readonly CH: 3; readonly ANY: 255 } = { IN: 1, CH: 3, ANY: 255 }

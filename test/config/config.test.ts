@@ -398,7 +398,104 @@ describe('the token', () => {
   })
 })
 
+describe('the secrets of cookies', () => {
+  const secretsOf = (text: string): string[] | undefined => {
+    const files = { '/w.yaml': `${NETWORK}dns: { cookies: { secretFile: secrets } }`, '/secrets': text }
+    const { dns } = loadConfig({ file: '/w.yaml', flags: {}, surroundings: fakeSurroundings(files) })
+    return dns.cookies?.secrets?.map(secret => Buffer.from(secret).toString('hex'))
+  }
+
+  it('are lines of the file, the one that makes cookies first', () => {
+    expect(secretsOf(`# new\n${'aB'.repeat(16)}\n\n  ${'01'.repeat(16)}  \n`)).toEqual([
+      'ab'.repeat(16),
+      '01'.repeat(16),
+    ])
+  })
+
+  it('are left to the process without a file, and there are none when cookies are off', () => {
+    expect(load(NETWORK).dns.cookies).toEqual({ secrets: null, required: false })
+    expect(load(`${NETWORK}dns: { cookies: null }`).dns.cookies).toBeNull()
+  })
+
+  it.each(['', '# none', 'ab'.repeat(15), 'xy'.repeat(16), `${'ab'.repeat(16)}\n`.repeat(5)])(
+    'of the file %j are refused without being shown',
+    text => {
+      const error = errorOf(() => secretsOf(text))
+      expect(error.code).toBe('WAY_CONFIG_INVALID')
+      expect(error.message).not.toContain('abab')
+    },
+  )
+})
+
+describe('encrypted transports', () => {
+  const tls = 'tls: { listen: ["[::1]:853"], cert: c.pem, key: /k.pem }'
+
+  it('need their listeners and their files, whose paths begin at the folder of the file', () => {
+    const { dns } = load(`${NETWORK}dns: { ${tls}, https: { listen: ["[::1]:443"], cert: c, key: k, path: /dns } }`)
+    expect(dns.tls).toEqual({ listen: [{ address: '::1', port: 853 }], cert: '/etc/waypost/c.pem', key: '/k.pem' })
+    expect(dns.https?.path).toBe('/dns')
+    expect(load(NETWORK).dns).toMatchObject({ tls: null, https: null, proxyProtocol: null })
+    expect(faultsOf(`${NETWORK}dns: { tls: {} }`)).toHaveLength(3)
+  })
+
+  it('have a path that a URL can have', () => {
+    for (const path of ['dns-query', '/a b', '/a?b', '/a#b', '']) {
+      const text = `${NETWORK}dns: { https: { listen: ["[::1]:443"], cert: c, key: k, path: ${JSON.stringify(path)} } }`
+      expect(faultsOf(text)).toHaveLength(1)
+    }
+  })
+
+  it('cannot have the port of another listener', () => {
+    expect(faultsOf(`${NETWORK}dns: { ${tls.replace('853', '1053')} }`)).toEqual([
+      'dns.tls.listen[0] (2): "[::1]:1053" is taken by dns.listen[0] already',
+    ])
+  })
+
+  it('share the limits of connections', () => {
+    expect(load(NETWORK).dns.tcp.maxConnectionsPerSource).toBe(256)
+    expect(load(`${NETWORK}dns: { tcp: { maxConnections: 8 } }`).dns.tcp.maxConnectionsPerSource).toBe(16)
+    expect(load(`${NETWORK}dns: { tcp: { maxConnectionsPerSource: 3 } }`).dns.tcp.maxConnectionsPerSource).toBe(3)
+  })
+})
+
+describe('PROXY headers', () => {
+  it('are taken on listeners that exist, from peers that are named', () => {
+    const proxy = 'proxyProtocol: { listen: ["[::1]:1053"], trusted: [10.0.0.0/8] }'
+    const { dns } = load(`${NETWORK}dns: { ${proxy} }`)
+    expect(dns.proxyProtocol?.trusted.map(formatPrefix)).toEqual(['10.0.0.0/8'])
+    expect(faultsOf(`${NETWORK}dns: { ${proxy.replace('1053', '53')} }`)).toEqual([
+      'dns.proxyProtocol.listen[0] (2): "[::1]:53" is no listener of dns: [::1]:1053',
+    ])
+    expect(faultsOf(`${NETWORK}dns: { ${proxy.replace('10.0.0.0/8', '')} }`)).toHaveLength(1)
+  })
+})
+
+describe('the rate limit', () => {
+  it('is off, and when it is on it spares local sources', () => {
+    expect(load(NETWORK).dns.rateLimit).toBeNull()
+    const limit = load(`${NETWORK}dns: { rateLimit: { responsesPerSecond: 20 } }`).dns.rateLimit
+    expect(limit).toMatchObject({ responsesPerSecond: 20, slip: 2, ipv4Prefix: 24, ipv6Prefix: 56 })
+    expect(limit?.exempt.map(formatPrefix)).toEqual(
+      expect.arrayContaining(['127.0.0.0/8', '10.0.0.0/8', '192.168.0.0/16', '::1/128', 'fc00::/7']),
+    )
+  })
+
+  it('can be asked for from every source', () => {
+    const { rateLimit } = load(`${NETWORK}dns: { rateLimit: { responsesPerSecond: 20, exempt: [] } }`).dns
+    expect(rateLimit?.exempt).toEqual([])
+  })
+
+  it('needs its rate, and sane prefixes', () => {
+    expect(faultsOf(`${NETWORK}dns: { rateLimit: { ipv6Prefix: 65, slip: 11 } }`)).toHaveLength(3)
+  })
+})
+
 describe('a changed configuration', () => {
+  it('takes cookies and the rate limit at once', () => {
+    const after = load(`${NETWORK}dns: { cookies: { required: true }, rateLimit: { responsesPerSecond: 5 } }`)
+    expect(loadChange(load(NETWORK), after).fixed).toEqual([])
+  })
+
   it('tells what takes effect at once from what waits for a restart', () => {
     const after = load(
       CONTRACT.replace('ttl: 5', 'ttl: 9').replace('rest: 10m', 'rest: 11m').replace('"[::1]:8053"', '"[::1]:8054"'),

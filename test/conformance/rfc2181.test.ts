@@ -73,10 +73,7 @@ describe('an answer that does not fit', () => {
   it('counts as truncated', () => {
     const answering = addresses(100)
     answering.ask('many.zone', 'AAAA')
-    expect(answering.counters().truncated).toEqual([
-      { labels: ['udp'], value: 1 },
-      { labels: ['tcp'], value: 0 },
-    ])
+    expect(answering.counters().truncated.filter(({ value }) => value > 0)).toEqual([{ labels: ['udp'], value: 1 }])
   })
 })
 

@@ -39,9 +39,12 @@ describe('Counters', () => {
     const memory = allocateCounters(1)
     const counters = new Counters(memory, 0)
     counters.add(CELL.tcpAccepted, 2)
-    counters.add(CELL.tcpOpen, 2)
-    counters.add(CELL.tcpOpen, -1)
-    expect(readCounters(memory)).toMatchObject({ tcpAccepted: 2, tcpOpen: 1 })
+    counters.set(CELL.tcpOpen, 2)
+    counters.set(CELL.tcpOpen + 1, 1)
+    expect(readCounters(memory)).toMatchObject({
+      tcpAccepted: [{ labels: ['tcp'], value: 2 }, { value: 0 }, { value: 0 }],
+      tcpOpen: [{ value: 2 }, { labels: ['tls'], value: 1 }, { value: 0 }],
+    })
   })
 
   it.each([

@@ -1,4 +1,5 @@
 /** A name index and a responder over it, filled from lines of text and asked in one call. */
+import { ThreadClock } from '#src/dns/clock.ts'
 import { allocateCounters, type CounterSnapshot, Counters, readCounters } from '#src/dns/counters.ts'
 import { Responder, type ResponderOptions } from '#src/dns/responder.ts'
 import { CONTROL, CONTROL_BYTES, STATE } from '#src/index/layout.ts'
@@ -20,7 +21,7 @@ const CANARY_OCTET = 0xa5
 /** A question and how it is asked. */
 export interface Ask {
   readonly view?: number
-  /** 0 UDP (the default), 1 TCP. */
+  /** 0 UDP (the default), 1 TCP, 2 TLS, 3 HTTPS. */
   readonly transport?: number
   /** No OPT when null; 1232 octets by default. */
   readonly udpSize?: number | null
@@ -28,6 +29,8 @@ export interface Ask {
   readonly options?: readonly [code: number, data: readonly number[]][]
   readonly isDnssecOk?: boolean
   readonly capacity?: number
+  /** The client's address; `2001:db8::1` by default. */
+  readonly source?: string
 }
 
 /** See the top of the file. */
@@ -36,6 +39,9 @@ export class Answering {
   readonly reader: IndexReader
   readonly responder: Responder
   readonly control: Int32Array
+  /** Unix time in milliseconds; {@link advance} moves it. */
+  now = 1_559_731_985_000
+  readonly clock: ThreadClock = new ThreadClock(() => this.now)
   readonly #counters: SharedArrayBuffer = allocateCounters(1)
   readonly #zones = new Map<string, number>()
 
@@ -51,12 +57,15 @@ export class Answering {
       onGeneration: buffers => this.reader.adopt(buffers),
     })
     this.reader = new IndexReader(this.writer.buffers, control)
-    this.responder = new Responder(this.reader, new Counters(this.#counters, 0), {
-      udpLimit: 1232,
-      nsid: null,
-      chaos: null,
-      ...options,
-    })
+    const all = { udpLimit: 1232, nsid: null, chaos: null, ...options }
+    this.responder = new Responder(this.reader, new Counters(this.#counters, 0), all, null, this.clock)
+    this.clock.tick(0)
+  }
+
+  /** Lets time pass. */
+  advance(milliseconds: number): void {
+    this.now += milliseconds
+    this.clock.tick(this.clock.milliseconds + milliseconds)
   }
 
   /** What was counted so far. */
@@ -95,10 +104,12 @@ export class Answering {
   }
 
   /** Sends octets as they are; null: no reply. Throws when octets outside of the reply were written. */
-  send(query: Uint8Array, { view = 0, transport = 0, capacity = 65_535 }: Ask = {}): Uint8Array | null {
+  send(query: Uint8Array, ask: Ask = {}): Uint8Array | null {
+    const { view = 0, transport = 0, capacity = 65_535, source = '2001:db8::1' } = ask
+    const address = parseAddress(source) ?? new Uint8Array(16)
     const start = CANARY
     const out = new Uint8Array(start + capacity + CANARY).fill(CANARY_OCTET)
-    const length = this.responder.respond(query, 0, query.length, out, start, capacity, view, transport)
+    const length = this.responder.respond(query, 0, query.length, out, start, capacity, view, transport, address, 0)
     if (length > capacity) throw new Error('the reply is longer than there was room')
     const outside = [...out.subarray(0, start), ...out.subarray(start + capacity)]
     if (outside.some(octet => octet !== CANARY_OCTET)) throw new Error('octets outside of the room were written')

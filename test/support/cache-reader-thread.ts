@@ -34,7 +34,7 @@ const { buffers, number, names, stop } = workerData as CacheReaderSetup
 const stopWord = new Int32Array(stop)
 const reader = new CacheReader(buffers, number)
 const reply = new Reply()
-reply.configure(4096, null, true)
+reply.configure({ udpLimit: 4096, nsid: null, cookie: null, keepaliveMs: 0 }, true)
 const hit = new CacheHit(reader, reply)
 const packets = names.map(name => new DataView(makeQuery(name, 'AAAA', { udpSize: 4096 }).buffer))
 const out = new DataView(new ArrayBuffer(16_384))
@@ -64,7 +64,7 @@ function ask(name: string, packet: DataView): void {
   }
   hits++
   reader.mark(place)
-  reply.open(out, 0, out.byteLength, packet, 0, query.questionEnd, query)
+  reply.open(out, 0, out.byteLength, packet, 0, query.questionEnd, query, 0)
   hit.answer(place, 12)
   const length = reply.close(query)
   const fault = faultOf(name, decodeMessage(new Uint8Array(out.buffer, 0, length)))

@@ -61,7 +61,7 @@ export class CacheWorld {
     this.clock = new ManualClock(this.buffers)
     this.writer = new CacheWriter(this.buffers, { ...RULES, ...rules }, this.clock)
     this.reader = this.writer.reader
-    this.reply.configure(1232, null, true)
+    this.reply.configure({ udpLimit: 1232, nsid: null, cookie: null, keepaliveMs: 0 }, true)
     this.hit = new CacheHit(this.reader, this.reply)
   }
 
@@ -97,7 +97,7 @@ export class CacheWorld {
     const query = new Query()
     query.read(bytes, 0, packet.length, new NameHash())
     const out = new Uint8Array(capacity)
-    this.reply.open(new DataView(out.buffer), 0, capacity, bytes, 0, query.questionEnd, query)
+    this.reply.open(new DataView(out.buffer), 0, capacity, bytes, 0, query.questionEnd, query, 0)
     this.hit.answer(place, 12)
     return out.slice(0, this.reply.close(query))
   }

@@ -8,6 +8,8 @@ export function fakeFigures(): MetricSources {
       queries: [{ labels: ['udp', 'AAAA'], value: 3 }],
       responses: [{ labels: ['udp', 'NOERROR'], value: 3 }],
       extendedErrors: [{ labels: ['not_authoritative'], value: 1 }],
+      cookies: [{ labels: ['good'], value: 1 }],
+      slips: 1,
       truncated: [{ labels: ['udp'], value: 1 }],
       answers: [{ labels: ['hit'], value: 3 }],
       receivedPackets: [{ labels: ['udp'], value: 4 }],
@@ -18,8 +20,9 @@ export function fakeFigures(): MetricSources {
       duration: { bounds: [0.001, 0.01], counts: [5, 2, 1], sum: 0.5 },
       batches: [{ labels: ['0'], value: 2 }],
       packets: [{ labels: ['0'], value: 3 }],
-      tcpOpen: 1,
-      tcpAccepted: 2,
+      tcpOpen: [{ labels: ['tcp'], value: 1 }],
+      tcpAccepted: [{ labels: ['tls'], value: 2 }],
+      handshakes: [{ labels: ['resumed'], value: 1 }],
       tcpClosed: [{ labels: ['idle'], value: 1 }],
     }),
     forwarding: () => ({
@@ -118,5 +121,6 @@ export function fakeFigures(): MetricSources {
       closed: [{ labels: ['slow'], value: 0 }],
     }),
     zones: () => ({ loaded: 5, faulty: 0 }),
+    certificates: () => [{ labels: ['tls'], value: 1_800_000_000 }],
   }
 }

@@ -1,4 +1,5 @@
 /** Stands in for the responder, so that a transport is tested alone. */
+import { ThreadClock } from '#src/dns/clock.ts'
 import { Counters, DROP } from '#src/dns/counters.ts'
 import type { AnswerContext, Answerer } from '#src/dns/transport.ts'
 import { ViewTable } from '#src/dns/views.ts'
@@ -58,6 +59,7 @@ export function stubContext(memory: StubMemory, long?: number): { context: Answe
     answerer: new StubAnswerer(long),
     views: new ViewTable(memory.views),
     counters,
+    clock: new ThreadClock(),
     stopped,
     defer() {},
     handOver: null,

@@ -20,7 +20,7 @@ async function transportOf(): Promise<UdpTransport> {
     address: listenBytes(listen),
     port: listen.port,
   }))
-  return new BatchedUdp(calls, context, sockets)
+  return new BatchedUdp(calls, context, sockets, role.proxy)
 }
 
 const transport = await transportOf()

@@ -26,6 +26,11 @@ export class TcpClient {
     }
   }
 
+  /** Over a connection that somebody else makes, of TLS for example. */
+  static over(socket: Socket): TcpClient {
+    return new TcpClient(socket)
+  }
+
   static async open(server: { address: string; port: number }, localAddress?: string): Promise<TcpClient> {
     const socket = connect({
       host: server.address,

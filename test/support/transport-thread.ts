@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads'
 import { allocateCounters, type CounterSnapshot, readCounters } from '#src/dns/counters.ts'
 import type { ListenAddress } from '#src/dns/listen.ts'
 import type { WorkerRole } from '#src/dns/messages.ts'
+import type { ProxySetting } from '#src/dns/proxy/setting.ts'
 import { openUdpSockets, probeUdp } from '#src/dns/udp/sockets.ts'
 import { loadSystemCalls } from '#src/dns/udp/system-calls.ts'
 import { packViews, type ViewPrefix } from '#src/dns/views.ts'
@@ -23,17 +24,24 @@ export interface TransportThread {
   stop(deadlineMs?: number): Promise<void>
 }
 
-/** Serves `listen` over UDP. `shared`: with SO_REUSEPORT. */
+/** Serves `listen` over UDP. `shared`: with SO_REUSEPORT; `trusted`: peers whose packets begin with a PROXY header. */
 export async function startUdpThread(
   transport: 'batched' | 'portable',
   listen: readonly ListenAddress[],
   views: readonly ViewPrefix[],
   shared = false,
+  trusted: readonly ViewPrefix[] | null = null,
 ): Promise<TransportThread> {
   const receiveBuffer = 1 << 20
+  const proxyOn = (bound: readonly ListenAddress[]): ProxySetting | null =>
+    trusted === null ? null : { listen: bound, trusted: packViews(trusted) }
   if (transport === 'portable') {
     const bound = await Promise.all(listen.map(probeUdp))
-    return await startThread({ kind: 'portable', listen: bound, shared, receiveBuffer }, bound, views)
+    return await startThread(
+      { kind: 'portable', listen: bound, shared, receiveBuffer, proxy: proxyOn(bound) },
+      bound,
+      views,
+    )
   }
   const calls = await loadSystemCalls()
   if (calls === null) throw new Error('The batched transport does not work here')
@@ -41,7 +49,7 @@ export async function startUdpThread(
   // The other threads' sockets: only their port was to be shared.
   for (const { descriptor } of others.flat()) calls.close(descriptor)
   const bound = sockets.map(socket => socket.listen)
-  const thread = await startThread({ kind: 'batched', sockets }, bound, views)
+  const thread = await startThread({ kind: 'batched', sockets, proxy: proxyOn(bound) }, bound, views)
   let isOpen = true
   return {
     ...thread,

@@ -5,6 +5,7 @@ const encoder = new TextEncoder()
 /** Texts of our refusals and failures. A text must not tell one network anything about another. */
 export const ERROR_TEXT: {
   readonly malformed: Uint8Array
+  readonly cookie: Uint8Array
   readonly opcode: Uint8Array
   readonly otherClass: Uint8Array
   readonly transfer: Uint8Array
@@ -23,6 +24,7 @@ export const ERROR_TEXT: {
   readonly cachedFailure: Uint8Array
 } = {
   malformed: encoder.encode('malformed message'),
+  cookie: encoder.encode('malformed cookie'),
   opcode: encoder.encode('only queries are answered'),
   otherClass: encoder.encode('only class IN is served'),
   transfer: encoder.encode('no zone transfer'),

@@ -81,7 +81,7 @@ export function joinBatched(context: WorkerContext, setup: ForwardSetup, block: 
 /** Makes `context.defer` work in portable UDP thread number `block`. */
 export function joinPortable(context: WorkerContext, setup: ForwardSetup, block: number): void {
   const remote = new RemoteForward(setup.channel, String(block))
-  context.deferral = (query, view, transport, reply) => remote.defer(query, view, transport, reply)
+  context.deferral = (asked, reply) => remote.defer(asked, reply)
   // A thread that waits for events holds no place of the cache: memory that it could have seen comes free.
   const idle = setInterval(() => context.cacheReader?.refresh(), CACHE_ACKNOWLEDGE_MS)
   void context.stopped.then(() => {
@@ -95,11 +95,13 @@ function deferInto(reception: Reception, forwarder: Forwarder): AnswerContext['d
   const out = new Uint8Array(CAPACITY)
   const room = { bytes: out, start: 0, capacity: CAPACITY }
   let isScheduled = false
-  return (bytes, view, transport, reply) => {
+  return ({ query: bytes, source, view, transport }, reply) => {
     const query: DeferredQuery = {
       bytes,
       start: 0,
       length: bytes.length,
+      source,
+      sourceAt: 0,
       view,
       transport,
       room: () => room,

@@ -1,8 +1,9 @@
-/** One TCP connection: messages in, answers out in the same order, bounded in bytes and in time. */
+/** One connection, over TCP or TLS: messages in, answers out in the same order, bounded in bytes and in time. */
 import type { Socket } from 'node:net'
 import type { Address } from '../../ip/address.ts'
+import { monotonicMs } from '../clock.ts'
 import { CELL, CLOSE } from '../counters.ts'
-import { type AnswerContext, DEFERRED, TCP } from '../transport.ts'
+import { type AnswerContext, DEFERRED } from '../transport.ts'
 import { FrameReader, MAX_MESSAGE } from './framing.ts'
 
 const MAX_FRAME = 2 + MAX_MESSAGE
@@ -17,6 +18,11 @@ export interface ConnectionLimits {
   readonly idleMs: number
   /** Octets of answers that may wait to be taken; not less than the socket's high-water mark. */
   readonly maxBytes: number
+}
+
+/** A connection's bounds, and the number of what it runs over: TCP or TLS. */
+export interface ConnectionOptions extends ConnectionLimits {
+  readonly transport: number
 }
 
 /**
@@ -34,6 +40,7 @@ export class StreamConnection {
   readonly #reader: FrameReader = new FrameReader()
   readonly #timer: NodeJS.Timeout
   readonly #maxBytes: number
+  readonly #transport: number
   /** Queries whose replies come later. */
   #deferred = 0
   /** The client does not take its answers. */
@@ -46,15 +53,21 @@ export class StreamConnection {
   /** Nothing is read any more; what was answered still leaves. */
   #isClosing = false
 
-  constructor(socket: Socket, source: Address, context: AnswerContext, limits: ConnectionLimits, closed: () => void) {
+  constructor(socket: Socket, source: Address, context: AnswerContext, options: ConnectionOptions, closed: () => void) {
     this.#socket = socket
     this.#source = source
     this.#context = context
-    this.#maxBytes = limits.maxBytes
+    this.#maxBytes = options.maxBytes
+    this.#transport = options.transport
     this.#timer = setTimeout(() => {
+      if (this.#deferred > 0 && !this.#isStalled) {
+        // We are the one who is late: an answer is bound to come, or to be given up.
+        this.#timer.refresh()
+        return
+      }
       this.#closedBy = this.#isStalled ? CLOSE.bytes : CLOSE.idle
       socket.destroy()
-    }, limits.idleMs)
+    }, options.idleMs)
     socket.on('data', (segment: Buffer) => this.#receive(segment))
     socket.on('drain', () => this.#resume())
     socket.on('end', () => {
@@ -79,14 +92,10 @@ export class StreamConnection {
     this.#closeWhenDone()
   }
 
-  /** Closes at once. */
-  cutOff(): void {
-    this.#socket.destroy()
-  }
-
   #receive(segment: Uint8Array): void {
     if (this.#isClosing) return
-    this.#context.counters.add(CELL.receivedBytes + TCP, segment.length)
+    this.#context.counters.add(CELL.receivedBytes + this.#transport, segment.length)
+    this.#context.clock.tick(monotonicMs())
     this.#reader.push(segment)
     this.#answerHeld()
   }
@@ -124,33 +133,38 @@ export class StreamConnection {
   #answer(at: number): number {
     const { answerer, counters, views } = this.#context
     const { bytes, start, length } = this.#reader
+    const transport = this.#transport
     this.#timer.refresh()
-    counters.add(CELL.receivedPackets + TCP, 1)
+    counters.add(CELL.receivedPackets + transport, 1)
     let size = 0
     try {
-      const view = views.find(this.#source, 0)
-      size = answerer.respond(bytes, start, length, outbox, at + 2, MAX_MESSAGE, view, TCP)
+      const source = this.#source
+      const view = views.find(source, 0)
+      size = answerer.respond(bytes, start, length, outbox, at + 2, MAX_MESSAGE, view, transport, source, 0)
       if (size === DEFERRED && this.#deferred < MAX_DEFERRED) {
         this.#defer(bytes.slice(start, start + length), view)
         return 0
       }
-      if (size === DEFERRED) size = answerer.decline(bytes, start, length, outbox, at + 2, MAX_MESSAGE, view, TCP)
+      if (size === DEFERRED) {
+        size = answerer.decline(bytes, start, length, outbox, at + 2, MAX_MESSAGE, view, transport, source, 0)
+      }
     } catch (error) {
       this.#context.fault(error)
     }
     if (size === 0) return 0
     outbox[at] = size >> 8
     outbox[at + 1] = size & 0xff
-    counters.add(CELL.sentPackets + TCP, 1)
-    counters.add(CELL.sentBytes + TCP, 2 + size)
+    counters.add(CELL.sentPackets + transport, 1)
+    counters.add(CELL.sentBytes + transport, 2 + size)
     return 2 + size
   }
 
   /** The reply leaves when it is there, whatever else was answered meanwhile (RFC 7766 section 6.2.1.1). */
   #defer(query: Uint8Array, view: number): void {
     const { counters } = this.#context
+    const transport = this.#transport
     this.#deferred++
-    this.#context.defer(query, view, TCP, reply => {
+    this.#context.defer({ query, source: this.#source, view, transport }, reply => {
       this.#deferred--
       if (reply !== null && !this.#socket.destroyed) {
         const frame = new Uint8Array(2 + reply.length)
@@ -158,8 +172,8 @@ export class StreamConnection {
         frame[1] = reply.length & 0xff
         frame.set(reply, 2)
         this.#timer.refresh()
-        counters.add(CELL.sentPackets + TCP, 1)
-        counters.add(CELL.sentBytes + TCP, frame.length)
+        counters.add(CELL.sentPackets + transport, 1)
+        counters.add(CELL.sentBytes + transport, frame.length)
         this.#send(frame)
       }
       this.#closeWhenDone()

@@ -5,9 +5,11 @@
  * With one socket the thread blocks in recvmmsg itself; with several it waits in poll(2) and reads those that are ready.
  * Either wait ends after 50 ms at the latest, to see the stop flag.
  */
-import { type Address, familyOf } from '../../ip/address.ts'
+import { type Address, familyOf, formatAddress } from '../../ip/address.ts'
 import { CELL, DROP as DROPPED } from '../counters.ts'
 import { isWildcard } from '../listen.ts'
+import { ProxiedPackets } from '../proxy/packets.ts'
+import { isProxied, type ProxySetting } from '../proxy/setting.ts'
 import { type AnswerContext, DEFERRED, UDP, type UdpTransport } from '../transport.ts'
 import { BATCH, controlOffset, MAX_REPLY, MessageVector, nameOffset, SLOT } from './message-vector.ts'
 import { OwnAddresses } from './own-addresses.ts'
@@ -35,6 +37,8 @@ export interface BatchedSocket {
 }
 
 interface Socket extends BatchedSocket {
+  /** Packets begin with a PROXY header. */
+  readonly isProxied: boolean
   readonly isIPv6: boolean
   readonly isWildcard: boolean
 }
@@ -51,8 +55,9 @@ export class BatchedUdp implements UdpTransport {
   readonly #context: AnswerContext
   readonly #sockets: readonly Socket[]
   readonly #own: OwnAddresses
+  readonly #packets: ProxiedPackets | null
   readonly #vector: MessageVector
-  /** An IPv4 source in its mapped form; the first 12 bytes stay as they are. */
+  /** The IPv4 source of the present packet in its mapped form; the first 12 bytes stay as they are. */
   readonly #mapped: Uint8Array = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0)
   /** Two struct timespec: when the batch came and when it was done. Seconds and nanoseconds are the words 0, 2 and 4, 6. */
   readonly #times: Int32Array = new Int32Array(new ArrayBuffer(32))
@@ -65,14 +70,21 @@ export class BatchedUdp implements UdpTransport {
   #received = 0
   #sent = 0
 
-  constructor(calls: SystemCalls, context: AnswerContext, sockets: readonly BatchedSocket[]) {
+  constructor(
+    calls: SystemCalls,
+    context: AnswerContext,
+    sockets: readonly BatchedSocket[],
+    proxy: ProxySetting | null = null,
+  ) {
     this.#calls = calls
     this.#context = context
     this.#sockets = sockets.map(socket => ({
       ...socket,
+      isProxied: isProxied(proxy, { address: formatAddress(socket.address), port: socket.port }),
       isIPv6: familyOf(socket.address) === 'IPv6',
       isWildcard: isWildcard(socket.address),
     }))
+    this.#packets = proxy === null ? null : new ProxiedPackets(proxy)
     this.#own = new OwnAddresses(sockets)
     this.#vector = new MessageVector(calls)
     this.#begin = calls.pointerTo(new Uint8Array(this.#times.buffer))
@@ -84,7 +96,7 @@ export class BatchedUdp implements UdpTransport {
     this.#polledPointer = calls.pointerTo(new Uint8Array(this.#polled.buffer))
   }
 
-  async open(): Promise<void> {
+  async open(): Promise<undefined> {
     this.#calls.runSoon()
   }
 
@@ -132,6 +144,7 @@ export class BatchedUdp implements UdpTransport {
       throw new SystemCallError('receive packets', -received)
     }
     calls.now(this.#begin)
+    this.#context.clock.tick(Math.imul(this.#times[0] as number, 1000) + Math.floor((this.#times[2] as number) / 1e6))
     const replies = this.#answerAll(socket, received)
     vector.rearm(received)
     if (replies > 0) this.#send(socket.descriptor, replies)
@@ -149,8 +162,7 @@ export class BatchedUdp implements UdpTransport {
       this.#received += vector.lengthOf(i)
       const view = this.#viewOf(socket, i)
       if (view === IGNORE) continue
-      let length = this.#respond(i, replies, view)
-      if (length === DEFERRED) length = this.#handOver(socket, i, replies, view)
+      const length = socket.isProxied ? this.#respondFor(socket, i, replies) : this.#respond(socket, i, replies, view)
       if (length === 0) continue
       this.#sent += length
       vector.address(replies++, i, length, socket.isWildcard ? controlBytes(socket) : 0)
@@ -159,19 +171,45 @@ export class BatchedUdp implements UdpTransport {
     return replies
   }
 
-  #respond(i: number, j: number, view: number): number {
+  #respond(socket: Socket, i: number, j: number, view: number): number {
+    const { isIPv6 } = socket
+    const source = isIPv6 ? this.#vector.memory : this.#mapped
+    return this.#ask(socket, i, j, 0, view, source, isIPv6 ? nameOffset(i) + SOCKADDR.address6 : 0)
+  }
+
+  /** Answers packet i for the client that its PROXY header names. */
+  #respondFor(socket: Socket, i: number, j: number): number {
+    const { isIPv6 } = socket
+    const vector = this.#vector
+    const packets = this.#packets as ProxiedPackets
+    const peer = isIPv6 ? vector.memory : this.#mapped
+    const peerAt = isIPv6 ? nameOffset(i) + SOCKADDR.address6 : 0
+    const skipped = packets.open(vector.input, i * SLOT, vector.lengthOf(i), peer, peerAt)
+    if (skipped === 0) {
+      this.#ignore(DROPPED.proxy)
+      return 0
+    }
+    const { source, sourceAt } = packets
+    return this.#ask(socket, i, j, skipped, this.#context.views.find(source, sourceAt), source, sourceAt)
+  }
+
+  /** Answers packet i, from octet `skipped` on, with reply j; or hands it over. */
+  #ask(
+    socket: Socket,
+    i: number,
+    j: number,
+    skipped: number,
+    view: number,
+    source: Uint8Array,
+    sourceAt: number,
+  ): number {
     const { input, output } = this.#vector
+    const at = i * SLOT + skipped
+    const length = this.#vector.lengthOf(i) - skipped
+    const { answerer } = this.#context
     try {
-      return this.#context.answerer.respond(
-        input,
-        i * SLOT,
-        this.#vector.lengthOf(i),
-        output,
-        j * SLOT,
-        MAX_REPLY,
-        view,
-        UDP,
-      )
+      const octets = answerer.respond(input, at, length, output, j * SLOT, MAX_REPLY, view, UDP, source, sourceAt)
+      return octets === DEFERRED ? this.#handOver(socket, i, j, skipped, view, source, sourceAt) : octets
     } catch (error) {
       this.#context.fault(error)
       return 0
@@ -179,15 +217,37 @@ export class BatchedUdp implements UdpTransport {
   }
 
   /** Gives packet i to the thread that forwards. @returns 0, or the length of a reply that says that it is too busy. */
-  #handOver(socket: Socket, i: number, j: number, view: number): number {
+  #handOver(
+    socket: Socket,
+    i: number,
+    j: number,
+    skipped: number,
+    view: number,
+    source: Uint8Array,
+    sourceAt: number,
+  ): number {
     const { handOver, answerer } = this.#context
     const { input, output, words } = this.#vector
-    const length = this.#vector.lengthOf(i)
+    const at = i * SLOT
+    const length = this.#vector.lengthOf(i) - skipped
     const control = socket.isWildcard ? controlBytes(socket) : 0
-    const { descriptor } = socket
-    if (handOver?.put(words, nameOffset(i), controlOffset(i), control, i * SLOT, length, descriptor, view) === true)
-      return 0
-    return answerer.decline(input, i * SLOT, length, output, j * SLOT, MAX_REPLY, view, UDP)
+    // Words are handed over: the query begins at a whole one.
+    if (skipped > 0) input.copyWithin(at, at + skipped, at + skipped + length)
+    const isTaken =
+      handOver?.put(
+        words,
+        nameOffset(i),
+        controlOffset(i),
+        control,
+        at,
+        length,
+        socket.descriptor,
+        view,
+        source,
+        sourceAt,
+      ) ?? false
+    if (isTaken) return 0
+    return answerer.decline(input, at, length, output, j * SLOT, MAX_REPLY, view, UDP, source, sourceAt)
   }
 
   /** The network of packet i's source, or {@link IGNORE} when it is not to be answered at all. */

@@ -6,9 +6,12 @@
  */
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { networkInterfaces } from 'node:os'
-import { type Family, familyOf, parseAddress } from '../../ip/address.ts'
+import { ADDRESS_BYTES, type Family, familyOf, parseAddress } from '../../ip/address.ts'
+import { monotonicMs } from '../clock.ts'
 import { CELL, DROP } from '../counters.ts'
 import { isWildcard, type ListenAddress, listenBytes, listenError, listenFailureOf } from '../listen.ts'
+import { ProxiedPackets } from '../proxy/packets.ts'
+import { isProxied, type ProxySetting } from '../proxy/setting.ts'
 import { type AnswerContext, DEFERRED, UDP, type UdpTransport } from '../transport.ts'
 import { MAX_QUERY, MAX_REPLY } from './message-vector.ts'
 import { OwnAddresses } from './own-addresses.ts'
@@ -19,6 +22,8 @@ export interface PortableOptions {
   readonly listen: readonly ListenAddress[]
   /** Several threads share the ports (SO_REUSEPORT). */
   readonly shared: boolean
+  /** Which listeners take PROXY headers; none when left out. */
+  readonly proxy?: ProxySetting | null
   /** Bytes of a socket's receive buffer; best effort. */
   readonly receiveBuffer: number
 }
@@ -39,6 +44,7 @@ export class PortableUdp implements UdpTransport {
   readonly #context: AnswerContext
   readonly #options: PortableOptions
   readonly #own: OwnAddresses
+  readonly #packets: ProxiedPackets | null
   readonly #localAddresses: (family: Family) => readonly string[]
   /** By the text of address and port. */
   readonly #sockets: Map<string, OpenSocket> = new Map()
@@ -52,10 +58,11 @@ export class PortableUdp implements UdpTransport {
     this.#context = context
     this.#options = options
     this.#localAddresses = localAddresses
+    this.#packets = options.proxy ? new ProxiedPackets(options.proxy) : null
     this.#own = new OwnAddresses(options.listen.map(listen => ({ address: listenBytes(listen), port: listen.port })))
   }
 
-  async open(): Promise<void> {
+  async open(): Promise<undefined> {
     try {
       for (const listen of this.#options.listen) {
         if (isWildcard(listenBytes(listen))) await this.scan(listen)
@@ -112,7 +119,8 @@ export class PortableUdp implements UdpTransport {
       socket.bind({ address, port: listen.port, exclusive: true }, () => {
         socket.removeAllListeners('error')
         socket.on('error', error => this.#context.fault(error))
-        socket.on('message', (message, source) => this.#receive(socket, message, source))
+        const packets = isProxied(this.#options.proxy ?? null, listen) ? this.#packets : null
+        socket.on('message', (message, source) => this.#receive(socket, message, source, packets))
         setReceiveBuffer(socket, this.#options.receiveBuffer)
         this.#sockets.set(keyOf(address, listen.port), { socket, listen })
         resolve()
@@ -120,19 +128,19 @@ export class PortableUdp implements UdpTransport {
     })
   }
 
-  #receive(socket: Socket, message: Uint8Array, source: RemoteInfo): void {
+  #receive(socket: Socket, message: Uint8Array, source: RemoteInfo, packets: ProxiedPackets | null): void {
     const { counters } = this.#context
     const begin = performance.now()
     counters.add(CELL.receivedPackets + UDP, 1)
     counters.add(CELL.receivedBytes + UDP, message.length)
-    const length = this.#answer(socket, message, source)
+    const length = this.#answer(socket, message, source, packets)
     if (length > 0) this.#send(socket, this.#out.slice(0, length), source)
     counters.observe(1, (performance.now() - begin) * 1e6)
   }
 
   /** Writes the reply to `#out`. @returns its length; 0: none, or it comes later. */
-  #answer(socket: Socket, message: Uint8Array, source: RemoteInfo): number {
-    const { answerer, counters, views } = this.#context
+  #answer(socket: Socket, message: Uint8Array, source: RemoteInfo, packets: ProxiedPackets | null): number {
+    const { answerer, clock, counters, views } = this.#context
     if (message.length > MAX_QUERY) {
       counters.add(DROP.oversized, 1)
       return 0
@@ -142,11 +150,25 @@ export class PortableUdp implements UdpTransport {
       counters.add(DROP.source, 1)
       return 0
     }
+    clock.tick(monotonicMs())
+    const skipped = packets?.open(message, 0, message.length, address, 0) ?? 0
+    if (packets !== null && skipped === 0) {
+      counters.add(DROP.proxy, 1)
+      return 0
+    }
+    const { source: client, sourceAt } = packets ?? { source: address, sourceAt: 0 }
+    const view = views.find(client, sourceAt)
+    const length = message.length - skipped
     try {
-      const view = views.find(address, 0)
-      const length = answerer.respond(message, 0, message.length, this.#out, 0, MAX_REPLY, view, UDP)
-      if (length !== DEFERRED) return length
-      this.#context.defer(Uint8Array.from(message), view, UDP, reply => {
+      const size = answerer.respond(message, skipped, length, this.#out, 0, MAX_REPLY, view, UDP, client, sourceAt)
+      if (size !== DEFERRED) return size
+      const asked = {
+        query: message.slice(skipped),
+        source: client.slice(sourceAt, sourceAt + ADDRESS_BYTES),
+        view,
+        transport: UDP,
+      }
+      this.#context.defer(asked, reply => {
         if (reply !== null && this.#isOpen(socket)) this.#send(socket, reply, source)
       })
       return 0

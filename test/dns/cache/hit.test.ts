@@ -163,7 +163,7 @@ describe('an answer from the cache', () => {
     query.read(bytes, 0, packet.length, new NameHash())
     const out = new Uint8Array(1232)
     const { reply } = world
-    reply.open(new DataView(out.buffer), 0, 1232, bytes, 0, packet.length, query)
+    reply.open(new DataView(out.buffer), 0, 1232, bytes, 0, packet.length, query, 0)
     const alias = makeForeign({ name: 'x', type: 'CNAME', answers: ['x 5 CNAME www.example.com'] })
     reply.append(alias.bytes, 0, alias.end, 0)
     reply.answers = 1

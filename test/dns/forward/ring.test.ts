@@ -39,7 +39,7 @@ describe('the ring between threads', () => {
     expect(view.getInt32(RECORD.view, true)).toBe(-1)
     expect(view.getUint16(RECORD.controlLength, true)).toBe(32)
     expect(record.subarray(RECORD.name, RECORD.control)).toEqual(new Uint8Array(28).fill(1))
-    expect(record.subarray(RECORD.control, RECORD.query)).toEqual(new Uint8Array(40).fill(2))
+    expect(record.subarray(RECORD.control, RECORD.source)).toEqual(new Uint8Array(40).fill(2))
     expect([...record.subarray(RECORD.query, RECORD.query + 13)]).toEqual([9, 0, 0, 0, ...Array(9).fill(3)])
   })
 

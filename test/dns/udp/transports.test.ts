@@ -2,6 +2,8 @@ import { networkInterfaces } from 'node:os'
 import { afterEach, describe, expect, it } from 'vitest'
 import { loadSystemCalls } from '#src/dns/udp/system-calls.ts'
 import { isPrefix, type Prefix, parsePrefix } from '#src/ip/prefix.ts'
+import { proxyHeader } from '#support/proxy.ts'
+import { counted } from '#support/stream-service.ts'
 import { ASK, stubQuery } from '#support/stub-answerer.ts'
 import { startUdpThread, type TransportThread } from '#support/transport-thread.ts'
 import { UdpClient, type UdpClientOptions } from '#support/udp-client.ts'
@@ -37,6 +39,36 @@ for (const transport of ['batched', 'portable'] as const) {
       const client = await open('::1')
       const { bytes } = await client.ask(stubQuery(1), boundOf(thread))
       expect(bytes[3]).toBe(255)
+    })
+
+    it('answers for the client that a trusted balancer names, and nobody else', async () => {
+      const views = ['192.0.2.0/24', 'fdaa::/16', '127.0.0.0/8'].map((text, i) => ({
+        prefix: prefix(text),
+        view: 3 + i,
+      }))
+      const trusted = [{ prefix: prefix('127.0.0.0/31'), view: 0 }]
+      const thread = await startUdpThread(transport, [{ address: '127.0.0.1', port: 0 }], views, false, trusted)
+      undo.push(() => thread.stop())
+      const server = boundOf(thread)
+      const balancer = await open('127.0.0.1', { address: '127.0.0.1' })
+      const headerOf = (source: string | null, command = 1): Uint8Array => proxyHeader(source, { protocol: 2, command })
+      for (const [header, view] of [
+        [headerOf('192.0.2.7'), 3],
+        [headerOf('fdaa::7'), 4],
+        [headerOf(null, 0), 5],
+        [headerOf('203.0.113.1'), 255],
+      ] as const) {
+        const { bytes } = await balancer.ask(Uint8Array.of(...header, ...stubQuery(7, ASK.answer, 40)), server)
+        expect([bytes.length, ...bytes.subarray(0, 4)]).toEqual([40, 0, 7, 0x80, view])
+      }
+      const stranger = await open('127.0.0.1', { address: '127.0.0.9' })
+      stranger.send(Uint8Array.of(...headerOf('192.0.2.7'), ...stubQuery(1)), server)
+      balancer.send(stubQuery(1), server)
+      balancer.send(proxyHeader('192.0.2.7'), server)
+      balancer.send(headerOf('192.0.2.7').subarray(0, 20), server)
+      await expect.poll(() => counted(thread.counters().dropped)).toMatchObject({ proxy: 4 })
+      const { bytes } = await balancer.ask(Uint8Array.of(...headerOf('192.0.2.7'), ...stubQuery(2)), server)
+      expect(bytes[1]).toBe(2)
     })
 
     it.each(['0.0.0.0', '::'])('answers a query to %s from the address that was asked', async wildcard => {

@@ -14,6 +14,9 @@ export interface DeferredQuery {
   readonly bytes: Uint8Array
   readonly start: number
   readonly length: number
+  /** The client's address, 16 octets at `sourceAt`. */
+  readonly source: Uint8Array
+  readonly sourceAt: number
   readonly view: number
   readonly transport: number
   /** Gives room for the reply; called right before it is made. */
@@ -60,9 +63,9 @@ export class Reception {
   }
 
   #reply(query: DeferredQuery, question: ForeignQuestion | null, answer: ForeignAnswer | null): number {
-    const { bytes, start, length, view, transport } = query
+    const { bytes, start, length, view, transport, source, sourceAt } = query
     const given = question === null || answer === null ? null : { question, answer }
     const { bytes: out, start: at, capacity } = query.room()
-    return this.#responder.resume(bytes, start, length, out, at, capacity, view, transport, given)
+    return this.#responder.resume(bytes, start, length, out, at, capacity, view, transport, given, source, sourceAt)
   }
 }

@@ -2,6 +2,7 @@
  * How portable UDP threads hand queries to the thread that forwards, and get replies: as messages of a channel, which
  * finds a thread that was started again by its name.
  */
+import type { AskedLater } from '../../transport.ts'
 import type { DeferredQuery, Reception } from './reception.ts'
 
 /** Queries of one thread that wait at one time; above it the oldest is forgotten. */
@@ -9,12 +10,9 @@ const MOST = 4096
 /** Octets of a reply. */
 const CAPACITY = 65_535
 
-interface Request {
+interface Request extends AskedLater {
   readonly from: string
   readonly number: number
-  readonly query: Uint8Array
-  readonly view: number
-  readonly transport: number
 }
 
 interface Response {
@@ -45,7 +43,7 @@ export class RemoteForward {
   }
 
   /** Hands a query over. @param reply is called at most once. */
-  defer(query: Uint8Array, view: number, transport: number, reply: (bytes: Uint8Array | null) => void): void {
+  defer(asked: AskedLater, reply: (bytes: Uint8Array | null) => void): void {
     const number = ++this.#last
     for (const [oldest, forgotten] of this.#waiting) {
       if (this.#waiting.size < MOST) break
@@ -53,7 +51,7 @@ export class RemoteForward {
       forgotten(null)
     }
     this.#waiting.set(number, reply)
-    this.#requests.postMessage({ from: this.#name, number, query, view, transport } satisfies Request)
+    this.#requests.postMessage({ ...asked, from: this.#name, number } satisfies Request)
   }
 
   close(): void {
@@ -89,12 +87,14 @@ export class RemoteInlet {
     for (const channel of this.#responses.values()) channel.close()
   }
 
-  #queryOf({ from, number, query, view, transport }: Request): DeferredQuery {
+  #queryOf({ from, number, query, source, view, transport }: Request): DeferredQuery {
     const room = { bytes: this.#out, start: 0, capacity: CAPACITY }
     return {
       bytes: query,
       start: 0,
       length: query.length,
+      source,
+      sourceAt: 0,
       view,
       transport,
       room: () => room,

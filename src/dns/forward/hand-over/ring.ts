@@ -6,9 +6,9 @@
  *   ring     ┌─────────┬───────┬────────┬────────┬───┬────────┐
  *            │ written │ taken │ record │ record │ … │ record │     octets since the start, modulo the ring's size
  *            └─────────┴───────┴────────┴────────┴───┴────────┘
- *   record   ┌───────┬────────────┬──────┬─────────────────┬──────────┬─────────┬───────┐
- *            │ bytes │ descriptor │ view │ lengths │ flags │ sockaddr │ control │ query │
- *            └───────┴────────────┴──────┴─────────────────┴──────────┴─────────┴───────┘
+ *   record   ┌───────┬────────────┬──────┬─────────┬──────────┬─────────┬────────┬───────┐
+ *            │ bytes │ descriptor │ view │ lengths │ sockaddr │ control │ source │ query │
+ *            └───────┴────────────┴──────┴─────────┴──────────┴─────────┴────────┴───────┘
  *              0 bytes: the rest of the ring is not used, go on at its start
  * ```
  *
@@ -24,10 +24,13 @@ const TAKEN = 16
 
 const NAME_WORDS = 7
 const CONTROL_WORDS = 10
+/** The client's address, which is not that of the sockaddr when a balancer sent the packet. */
+const SOURCE_WORDS = 4
+const NOBODY = new Uint8Array(4 * SOURCE_WORDS)
 
 /** Octets of a record before its query; see the drawing. */
 export const RECORD: Readonly<
-  Record<'descriptor' | 'view' | 'queryLength' | 'controlLength' | 'name' | 'control' | 'query', number>
+  Record<'descriptor' | 'view' | 'queryLength' | 'controlLength' | 'name' | 'control' | 'source' | 'query', number>
 > = {
   descriptor: 4,
   view: 8,
@@ -35,7 +38,8 @@ export const RECORD: Readonly<
   controlLength: 14,
   name: 16,
   control: 16 + 4 * NAME_WORDS,
-  query: 16 + 4 * (NAME_WORDS + CONTROL_WORDS),
+  source: 16 + 4 * (NAME_WORDS + CONTROL_WORDS),
+  query: 16 + 4 * (NAME_WORDS + CONTROL_WORDS + SOURCE_WORDS),
 }
 
 /** Memory of a ring. */
@@ -74,7 +78,8 @@ export class HandOverWriter {
   }
 
   /**
-   * Puts a query behind the others; it is seen after {@link flush}. Offsets are octets, and multiples of four.
+   * Puts a query behind the others; it is seen after {@link flush}. Offsets are octets, and all but `sourceAt` are
+   * multiples of four.
    *
    * @returns false when the ring is full.
    */
@@ -87,6 +92,8 @@ export class HandOverWriter {
     queryLength: number,
     descriptor: number,
     view: number,
+    source: Uint8Array = NOBODY,
+    sourceAt = 0,
   ): boolean {
     const words = this.#words
     const octets = (RECORD.query + queryLength + 7) & ~7
@@ -107,7 +114,9 @@ export class HandOverWriter {
     for (let i = 0; i < NAME_WORDS; i++) words[word + 4 + i] = memory[(nameAt >> 2) + i] as number
     const control = word + 4 + NAME_WORDS
     for (let i = 0; i < CONTROL_WORDS; i++) words[control + i] = memory[(controlAt >> 2) + i] as number
-    const query = control + CONTROL_WORDS
+    const client = control + CONTROL_WORDS
+    for (let i = 0; i < SOURCE_WORDS; i++) words[client + i] = wordAt(source, sourceAt + 4 * i)
+    const query = client + SOURCE_WORDS
     for (let i = 0; i < (queryLength + 3) >> 2; i++) words[query + i] = input[(queryAt >> 2) + i] as number
     this.#written = (this.#written + needed) | 0
     return true
@@ -176,4 +185,14 @@ export class HandOverReader {
     }
     return false
   }
+}
+
+/** Four octets as they lie in memory. */
+function wordAt(bytes: Uint8Array, at: number): number {
+  return (
+    (bytes[at] as number) |
+    ((bytes[at + 1] as number) << 8) |
+    ((bytes[at + 2] as number) << 16) |
+    ((bytes[at + 3] as number) << 24)
+  )
 }

@@ -31,6 +31,8 @@ export class UdpReplies {
       bytes: record,
       start: RECORD.query,
       length: view.getUint16(RECORD.queryLength, true),
+      source: record,
+      sourceAt: RECORD.source,
       view: view.getInt32(RECORD.view, true),
       transport: UDP,
       room: () => {
@@ -71,7 +73,7 @@ export class UdpReplies {
     const { memory } = this.#vector
     const j = this.#count++
     memory.set(record.subarray(RECORD.name, RECORD.control), nameOffset(j))
-    if (controlLength > 0) memory.set(record.subarray(RECORD.control, RECORD.query), controlOffset(j))
+    if (controlLength > 0) memory.set(record.subarray(RECORD.control, RECORD.source), controlOffset(j))
     this.#vector.address(j, j, length, controlLength)
     if (this.#isScheduled) return
     this.#isScheduled = true
