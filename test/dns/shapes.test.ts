@@ -109,14 +109,14 @@ class Parts {
 
   /** What the responder has inside, with the same messages. */
   #useAlone(): void {
-    this.reply.configure(1232, OPTIONS.nsid, false)
+    this.reply.configure({ udpLimit: 1232, nsid: OPTIONS.nsid, cookie: null, keepaliveMs: 0 }, false)
     const out = new DataView(new ArrayBuffer(CAPACITY))
     for (const message of messages()) {
       if (message.length < 12) continue
       const bytes = new DataView(message.buffer, message.byteOffset, message.byteLength)
       this.query.readEdns(bytes, 0, message.length)
       if (this.query.read(bytes, 0, message.length, this.reader.name) !== READ) continue
-      this.reply.open(out, 0, 1232, bytes, 0, this.query.questionEnd, this.query)
+      this.reply.open(out, 0, 1232, bytes, 0, this.query.questionEnd, this.query, this.query.asks)
       for (const mayForward of [false, true]) this.lookup.answer(bytes, 12, this.query.type, 0, mayForward)
       this.reply.close(this.query)
       this.name.scan(bytes, 12, message.length)
