@@ -48,6 +48,8 @@ function noteReady(line: string): void {
 }
 
 process.on('message', (order: Order) => void obey(order))
+// Also when the bench is killed: nobody would end this process then.
+process.on('disconnect', () => process.exit())
 
 async function obey(order: Order): Promise<void> {
   const at = process.hrtime.bigint()
