@@ -46,7 +46,9 @@ async function serviceOf({ role, forward, block, cache }: WorkerSetup, context: 
     const calls = forward?.handOver == null ? null : await loadSystemCalls()
     const caching = cache === null ? null : startCaching(context, cache)
     const forwarding =
-      forward === null ? null : startForwarding(context, forward, caching === null ? null : caching.service, calls)
+      forward === null
+        ? null
+        : startForwarding(context, forward, caching === null ? null : caching.service, role.listen, calls)
     return new StreamThread(context, role, forwarding, caching)
   }
   if (role.kind === 'portable') {

@@ -51,6 +51,10 @@ export class FakeKernel implements SystemCalls {
     throw new Error('The fake kernel has no sockets')
   }
 
+  connectUdp(): never {
+    throw new Error('The fake kernel has no sockets')
+  }
+
   openPipe(): never {
     throw new Error('The fake kernel has no pipes')
   }

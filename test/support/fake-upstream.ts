@@ -7,6 +7,8 @@ import { formatName, parseName } from '#src/wire/name.ts'
 import { TYPE, typeName, typeNumber } from '#src/wire/record-type.ts'
 import { u16 } from './answering.ts'
 
+const NXDOMAIN = 3
+
 /** A question as it came in. */
 export interface UpstreamQuery {
   readonly bytes: Uint8Array
@@ -38,13 +40,17 @@ export interface MadeAnswer {
 }
 
 /** null: nothing is answered. Octets go out as they are. */
-export type Behaviour = (query: UpstreamQuery) => MadeAnswer | Uint8Array | null | Promise<MadeAnswer | null>
+export type Behaviour = (
+  query: UpstreamQuery,
+) => MadeAnswer | Uint8Array | null | Promise<MadeAnswer | Uint8Array | null>
 
 /** See the top of the file. */
 export class FakeUpstream {
   readonly port: number
   readonly queries: UpstreamQuery[] = []
   behave: Behaviour
+  /** Questions by which a forwarder looks for loops are answered without the test. */
+  deniesProbes = true
   /** What a new TCP connection meets. */
   acceptTcp: (socket: Socket) => void = () => {}
   readonly #udp: UdpSocket
@@ -120,6 +126,10 @@ export class FakeUpstream {
 
   async #answer(bytes: Uint8Array, overTcp: boolean, from: number, send: (reply: Uint8Array) => void): Promise<void> {
     const query = readQuery(bytes, overTcp, from)
+    if (this.deniesProbes && query.name.startsWith('waypost-')) {
+      send(makeReply(query, { rcode: NXDOMAIN }))
+      return
+    }
     this.queries.push(query)
     const made = await this.behave(query)
     if (made !== null) send(made instanceof Uint8Array ? made : makeReply(query, made))

@@ -19,6 +19,7 @@ export const ERROR_TEXT: {
   readonly unreachable: Uint8Array
   readonly unanswered: Uint8Array
   readonly unusable: Uint8Array
+  readonly looping: Uint8Array
   readonly recursion: Uint8Array
   readonly stale: Uint8Array
   readonly cachedFailure: Uint8Array
@@ -38,6 +39,7 @@ export const ERROR_TEXT: {
   unreachable: encoder.encode('no upstream can be reached'),
   unanswered: encoder.encode('no upstream has answered in time'),
   unusable: encoder.encode('no upstream is usable'),
+  looping: encoder.encode('forwarding loop'),
   recursion: encoder.encode('recursion is not desired'),
   stale: encoder.encode('answer is out of date'),
   cachedFailure: encoder.encode('failed a moment ago'),

@@ -1,15 +1,14 @@
 /** Puts the parts of forwarding together, in the thread that forwards and in those that hand queries to it. */
-import { connect as connectTcp } from 'node:net'
-import { connect as connectTls, type TLSSocket } from 'node:tls'
+import { parseAddress } from '../../ip/address.ts'
 import { Prefetch } from '../cache/write/prefetch.ts'
 import type { CacheService } from '../cache/write/service.ts'
+import { type ListenAddress, listenBytes } from '../listen.ts'
 import type { ForwardSetup } from '../messages.ts'
 import type { AnswerContext } from '../transport.ts'
+import { OwnAddresses } from '../udp/own-addresses.ts'
 import type { SystemCalls } from '../udp/system-calls.ts'
 import type { WorkerContext } from '../worker-context.ts'
-import type { Channel } from './channel/channel.ts'
-import { DatagramChannel } from './channel/datagram.ts'
-import { StreamChannel } from './channel/stream.ts'
+import { Channels } from './channel/channels.ts'
 import { RandomSource } from './exchange/random.ts'
 import { Forwarder } from './forwarder.ts'
 import { HandOverInlet } from './hand-over/inlet.ts'
@@ -36,16 +35,19 @@ export function startForwarding(
   context: WorkerContext,
   setup: ForwardSetup,
   cache: CacheService | null,
+  listen: readonly ListenAddress[],
   calls: SystemCalls | null,
 ): Forwarding {
   const random = new RandomSource()
+  const channels = new Channels(random, calls)
   const forwarder = new Forwarder({
     options: setup.options,
     figures: setup.figures,
     clock: () => performance.now(),
     random,
     cache,
-    channels: upstream => channelsTo(upstream, random),
+    channels: upstream => channels.to(upstream),
+    isSelf: selfTest(listen),
     notice: notice => context.tell({ type: 'upstream', notice }),
   })
   const reception = new Reception(context.responder, forwarder, error => context.fault(error))
@@ -56,6 +58,7 @@ export function startForwarding(
       ? new HandOverInlet(calls, context.counters, handOver, reception, forwarder)
       : new RemoteInlet(channel, reception, () => forwarder.flush())
   inlet.start()
+  forwarder.start()
   const apexes = setup.options.zones.map(zone => zone.apex)
   const prefetch = cache === null ? null : new Prefetch(cache, apexes, forwarder)
   return {
@@ -90,6 +93,15 @@ export function joinPortable(context: WorkerContext, setup: ForwardSetup, block:
   })
 }
 
+/** Tells upstreams that are addresses that we listen on: a resolv.conf file often names the server of its own machine. */
+function selfTest(listen: readonly ListenAddress[]): (upstream: UpstreamOptions) => boolean {
+  const own = new OwnAddresses(listen.map(address => ({ address: listenBytes(address), port: address.port })))
+  return ({ address, port }) => {
+    const octets = parseAddress(address)
+    return octets !== null && own.isOwn(octets, 0, port)
+  }
+}
+
 /** Takes queries of this thread itself: those of its streams. */
 function deferInto(reception: Reception, forwarder: Forwarder): AnswerContext['defer'] {
   const out = new Uint8Array(CAPACITY)
@@ -116,24 +128,4 @@ function deferInto(reception: Reception, forwarder: Forwarder): AnswerContext['d
       forwarder.flush()
     })
   }
-}
-
-function channelsTo(upstream: UpstreamOptions, random: RandomSource): { channel: Channel; streamChannel: Channel } {
-  const { address, port, protocol } = upstream
-  const overTcp = (): StreamChannel =>
-    new StreamChannel(() => connectTcp({ host: address, port, autoSelectFamily: false }), random)
-  if (protocol === 'udp') return { channel: new DatagramChannel({ address, port }, random), streamChannel: overTcp() }
-  const channel = protocol === 'tls' ? new StreamChannel(() => openTls(upstream), random) : overTcp()
-  return { channel, streamChannel: channel }
-}
-
-function openTls({ address, port, serverName, ca }: UpstreamOptions): TLSSocket {
-  return connectTls({
-    host: address,
-    port,
-    ...(serverName === null ? {} : { servername: serverName }),
-    ...(ca === null ? {} : { ca }),
-    ALPNProtocols: ['dot'],
-    minVersion: 'TLSv1.2',
-  })
 }

@@ -14,6 +14,7 @@ import { IncomingReader } from './message/incoming.ts'
 import type { ForwardOptions, UpstreamOptions } from './options.ts'
 import type { ForeignQuestion } from './question.ts'
 import { Choice } from './upstream/choice.ts'
+import { Health, type HealthChange } from './upstream/health.ts'
 import { Upstream } from './upstream/upstream.ts'
 
 /** Keeps answers; see `cache/`. */
@@ -46,12 +47,15 @@ export interface ForwarderParts {
   readonly cache: AnswerCache | null
   /** The ways to an upstream. */
   channels(upstream: UpstreamOptions): Pick<Upstream, 'channel' | 'streamChannel'>
+  /** Whether it is one of our own addresses. */
+  isSelf(upstream: UpstreamOptions): boolean
   notice(notice: UpstreamNotice): void
 }
 
 type Waiter = (answer: ForeignAnswer) => void
 
 const TOO_MANY: ForeignAnswer = failure(RCODE.SERVFAIL, INFO_CODE.other, ERROR_TEXT.busy)
+const LOOPING: ForeignAnswer = failure(RCODE.SERVFAIL, INFO_CODE.other, ERROR_TEXT.looping)
 const STOPPED: ForeignAnswer = failure(RCODE.SERVFAIL, INFO_CODE.notReady, ERROR_TEXT.stopping)
 
 /** Clients wait so long before they are given an answer that is out of date (RFC 8767 section 5, client response timer). */
@@ -86,6 +90,7 @@ export class Forwarder {
   readonly #timers: TimerQueue
   readonly #exchangeParts: ExchangeParts
   readonly #inFlight: Map<string, Flight> = new Map()
+  readonly #health: Health
   #waiting = 0
   #isClosed = false
 
@@ -102,15 +107,31 @@ export class Forwarder {
       const upstreams = zone.upstreams.map(number => this.#upstreams[number] as Upstream)
       return new Choice(upstreams, zone.policy, random)
     })
+    const reader = new IncomingReader()
+    this.#health = new Health({
+      clock,
+      timers: this.#timers,
+      reader,
+      random,
+      changed: (upstream, change) => this.#noteHealth(upstream, change),
+    })
     this.#exchangeParts = {
       clock,
       timers: this.#timers,
-      reader: new IncomingReader(),
+      reader,
       figures: this.#figures,
       caseRandom: options.randomCase ? random : null,
       budget: new HedgeBudget(),
       deadlineMs: options.deadlineMs,
       stateChanged: (upstream, error) => this.#noteState(upstream, error),
+    }
+  }
+
+  /** Looks at every upstream: is it ourselves, or does it lead back to us? */
+  start(): void {
+    for (const upstream of this.#upstreams) if (this.#parts.isSelf(upstream.options)) this.#exclude(upstream)
+    for (const { apex, upstreams } of this.#parts.options.zones) {
+      for (const number of upstreams) this.#health.watch(this.#upstreams[number] as Upstream, apex)
     }
   }
 
@@ -122,6 +143,10 @@ export class Forwarder {
   /** Asks; `waiter` is called once, later or at once. */
   ask(question: ForeignQuestion, waiter: Waiter): void {
     const { maxInFlight } = this.#parts.options
+    if (this.#health.hasReturned(question.name)) {
+      waiter(LOOPING)
+      return
+    }
     if (this.#isClosed || this.#waiting >= maxInFlight) {
       this.#figures.add('refused', 1)
       waiter(this.#isClosed ? STOPPED : (this.#parts.cache?.stale(question) ?? TOO_MANY))
@@ -132,6 +157,7 @@ export class Forwarder {
     if (present !== undefined) {
       this.#figures.add('joined', 1)
       this.#join(present, waiter)
+      if (present.exchange.latest !== undefined) this.#health.doubt(present.exchange.latest)
       return
     }
     this.#waiting++
@@ -208,12 +234,34 @@ export class Forwarder {
   #noteState(upstream: Upstream, error: Error | null): void {
     const { label } = upstream.options
     const isSuspect = upstream.state === 'suspect'
+    if (isSuspect) this.#health.suspect(upstream)
     const reason = error === null ? '' : `: ${error.message}`
     this.#parts.notice({
       event: isSuspect ? 'upstream_suspect' : 'upstream_recovered',
       upstream: label,
       message: isSuspect ? `The upstream ${label} does not answer${reason}` : `The upstream ${label} answers again`,
     })
+  }
+
+  #noteHealth(upstream: Upstream, change: HealthChange): void {
+    const { label } = upstream.options
+    if (change === 'looping') {
+      const message = `The upstream ${label} sends our own questions back to us: it is not asked any more, until that ends`
+      this.#parts.notice({ event: 'upstream_looping', upstream: label, message })
+      return
+    }
+    const message =
+      change === 'recovered'
+        ? `The upstream ${label} answers again`
+        : `The upstream ${label} does not lead to us any more`
+    this.#parts.notice({ event: 'upstream_recovered', upstream: label, message })
+  }
+
+  #exclude(upstream: Upstream): void {
+    const { label } = upstream.options
+    upstream.state = 'self'
+    const message = `The upstream ${label} is an address of this server: it is not asked`
+    this.#parts.notice({ event: 'upstream_self', upstream: label, message })
   }
 }
 

@@ -123,6 +123,11 @@ export class MessageVector {
     words[(SEND_VECTORS + j * IOVEC.bytes + IOVEC.length) >> 2] = length
   }
 
+  /** Makes message j, of `length` bytes, go to the peer of a connected socket. */
+  plain(j: number, length: number): void {
+    this.#words[(SEND_VECTORS + j * IOVEC.bytes + IOVEC.length) >> 2] = length
+  }
+
   #setVector(header: number, vector: number, base: Pointer, bytes: Pointer, length: number): void {
     this.#setPointer(header + MMSGHDR.vector, base + BigInt(vector))
     this.#words[(header + MMSGHDR.vectorLength) >> 2] = 1

@@ -5,7 +5,7 @@
  */
 import { getSystemErrorName } from 'node:util'
 import type { default as Koffi } from 'koffi'
-import { type Address, familyOf } from '../../ip/address.ts'
+import { type Address, familyOf, parseAddress } from '../../ip/address.ts'
 import { isWildcard } from '../listen.ts'
 
 /** A pointer into memory that the caller keeps referenced. */
@@ -32,6 +32,8 @@ export interface UdpSocketOptions {
 export interface SystemCalls {
   /** @throws SystemCallError */
   openUdp(options: UdpSocketOptions): UdpSocket
+  /** A socket that is bound to a port of every address and connected. @throws SystemCallError */
+  connectUdp(address: Address, port: number, localPort: number): number
   close(descriptor: number): void
   /**
    * Makes the kernel give every packet to one of the `sockets` that share a port by chance, in place of one that it
@@ -159,6 +161,12 @@ const BPF_RANDOM = 0xffff_f000 + 56
 /** Room for the answers of some batches. */
 const SEND_BUFFER = 1 << 20
 
+/** Answers that one socket to an upstream may hold. */
+const UPSTREAM_BUFFER = 1 << 19
+
+const ANY_IPV6: Address = parseAddress('::') as Address
+const ANY_IPV4: Address = parseAddress('0.0.0.0') as Address
+
 const ARCHITECTURES: readonly string[] = ['x64', 'arm64']
 
 /**
@@ -206,6 +214,7 @@ function bindSystemCalls(koffi: typeof Koffi): SystemCalls {
   const socket = libc.func('int socket(int, int, int)')
   const setsockopt = libc.func('int setsockopt(int, int, int, void *, uint)')
   const bind = libc.func('int bind(int, void *, uint)')
+  const connect = libc.func('int connect(int, void *, uint)')
   const getsockname = libc.func('int getsockname(int, void *, void *)')
   const close = libc.func('int close(int)')
   const recvmmsg = libc.func('int recvmmsg(int, void *, uint, int, void *)')
@@ -231,6 +240,7 @@ function bindSystemCalls(koffi: typeof Koffi): SystemCalls {
   const pointerToOctet = koffi.address(octet)
   return {
     openUdp,
+    connectUdp,
     close: fd => close(fd),
     spread,
     runSoon,
@@ -242,6 +252,22 @@ function bindSystemCalls(koffi: typeof Koffi): SystemCalls {
     duplicate: fd => check('duplicate a descriptor', fcntl(fd, F_DUPFD_CLOEXEC, 0)),
     ring: fd => write(fd, pointerToOctet, octet.length),
     pointerTo,
+  }
+
+  function connectUdp(address: Address, port: number, localPort: number): number {
+    const isIPv6 = familyOf(address) === 'IPv6'
+    const fd = check('open a socket', socket(isIPv6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0))
+    try {
+      const local = socketAddress(isIPv6 ? ANY_IPV6 : ANY_IPV4, localPort)
+      check('bind', bind(fd, local, local.length))
+      const peer = socketAddress(address, port)
+      check('connect', connect(fd, peer, peer.length))
+      setOption(fd, SOL_SOCKET, SO_RCVBUF, UPSTREAM_BUFFER)
+      return fd
+    } catch (error) {
+      close(fd)
+      throw error
+    }
   }
 
   function openPipe(): { readEnd: number; writeEnd: number } {

@@ -92,6 +92,11 @@ export class Exchange implements Timed {
     this.#startedAt = parts.clock()
   }
 
+  /** Whom it has asked last; undefined: nobody. */
+  get latest(): Upstream | undefined {
+    return this.#tried.at(-1)
+  }
+
   /** Asks the first upstream. */
   start(): void {
     this.#parts.budget.earn()

@@ -13,7 +13,7 @@
  * ```
  *
  * The reader sleeps in its event loop. The `asleep` word says so, and then a writer wakes it with one octet through a
- * pipe: a tenth of what `Atomics.notify` or a message to an event loop costs the writer (docs/decisions/0006).
+ * pipe: a tenth of what `Atomics.notify` or a message to an event loop costs the writer (docs/decisions/0009).
  */
 
 /** Octets of records that one ring holds: some thousands of queries. */
