@@ -4,14 +4,13 @@
  *
  * ```
  *  review ─► decide ─► reserve (durable) ─► patch
- *                        ▲ asked for again: look who has the address by now
  *                │          │ taken, full, no pool, disk full, state unknown
  *                └──────────┴─► let through as it is, with a warning where the user would wonder
  * ```
  */
 import { WaypostError } from '../errors.ts'
 import type { Allocator } from '../pool/allocator.ts'
-import type { OwnerRef, ReserveRequest, ReserveResult } from '../pool/claims.ts'
+import type { ReserveRequest, ReserveResult } from '../pool/claims.ts'
 import { exhaustedFinding, type FindingSink } from './cluster/findings.ts'
 import { decide, type Plan } from './decision.ts'
 import type { AdmissionFigures, AdmissionResult, RequestFigures } from './figures.ts'
@@ -24,8 +23,6 @@ export interface AdmissionNetwork {
   readonly name: string
   /** Whether the Services of the cluster are known, from the source or from the last state. */
   isKnown(): boolean
-  /** Asks the API server itself whose the addresses are that an owner was promised; null: there is none to ask. */
-  readonly secondLook: ((owner: OwnerRef) => Promise<void>) | null
 }
 
 /** What the webhook is made of. */
@@ -89,6 +86,7 @@ export class Webhook {
       case 'write':
         return { verdict: { ...PASS, patch: patchService(object, plan.change) }, result: 'kept' }
       case 'claim': {
+        if (this.#exists(network, plan, review)) return { verdict: PASS, result: 'passed' }
         const reserved = await this.#reserve(network, plan, review.dryRun)
         if (!reserved.ok && reserved.code === 'WAY_POOL_EXHAUSTED' && !review.dryRun) {
           this.#options.onFinding(exhaustedFinding(network.name, plan.owner.name))
@@ -100,6 +98,15 @@ export class Webhook {
     }
   }
 
+  /**
+   * Whether the Service that is to be created is there already. The API server gives out an address before it looks at
+   * the name, so with the address that the Service has, the create would fail as "already allocated"; without one it
+   * fails as everybody expects: AlreadyExists.
+   */
+  #exists({ name }: AdmissionNetwork, { owner, place }: Plan & { kind: 'claim' }, { operation }: Review): boolean {
+    return operation === 'CREATE' && place && this.#options.allocator.addressesOf(name, owner).length > 0
+  }
+
   async #reserve(network: AdmissionNetwork, plan: Plan & { kind: 'claim' }, dryRun: boolean): Promise<ReserveResult> {
     const { allocator } = this.#options
     const { owner, explicit, place } = plan
@@ -109,7 +116,6 @@ export class Webhook {
     if (allocator.leases.count(network.name) >= MAX_RESERVED) {
       return unavailable(`${MAX_RESERVED} reservations wait for their Services`)
     }
-    if (place && allocator.leases.promisedTo(network.name, owner).length > 0) await network.secondLook?.(owner)
     return await this.#promises.reserve(request)
   }
 

@@ -207,6 +207,19 @@ describe('replicas that share an authority', () => {
     expect(isBelieved(replica.serving, cluster)).toBe(true)
   })
 
+  it('look again soon for a webhook configuration that is not there', async () => {
+    const cluster = new FakeCluster()
+    const replica = new Replica(cluster)
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    cleanUps.push(() => vi.useRealTimers())
+    await replica.keeper.start()
+    configure(cluster)
+    await vi.advanceTimersByTimeAsync(5000)
+    vi.useRealTimers()
+    await vi.waitFor(() => expect(isBelieved(replica.serving, cluster)).toBe(true), { timeout: 5000 })
+    replica.keeper.stop()
+  })
+
   it('try again while the API server does not answer or refuses', async () => {
     const cluster = new FakeCluster()
     configure(cluster)

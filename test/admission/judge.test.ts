@@ -41,7 +41,8 @@ class ApiServer {
   /** A create request that calls the webhook of one replica; `later` is a failure after the address was allocated. */
   async create(name: string, replica: Replica, later: string | null = null): Promise<string | null> {
     const answer = await ask(replica.webhook, review(service(name)))
-    const wanted = String(specOf(answer)['clusterIP'])
+    // left to the API server is what the replica takes for there already
+    const wanted = String(specOf(answer)['clusterIP'] ?? this.#free())
     if (this.addresses.has(wanted)) {
       this.refusals++
       return null
@@ -56,6 +57,11 @@ class ApiServer {
     this.services.set(name, wanted)
     this.#tell(one => one.fix.claim(naming(name, [wanted])))
     return wanted
+  }
+
+  /** An address as the API server would choose it. */
+  #free(): string {
+    for (let i = 1; ; i++) if (!this.addresses.has(`fdaa::${i.toString(16)}`)) return `fdaa::${i.toString(16)}`
   }
 
   delete(name: string): void {

@@ -158,6 +158,15 @@ describe('a Service that names its address', () => {
   })
 })
 
+describe('a Service that is there already', () => {
+  it('is left to the API server, which says so: with the address that it has, it would say "already allocated"', async () => {
+    const fix = fixture()
+    fix.claim(naming('kuard', [HOME]))
+    expectPassed(await create({}, fix))
+    expect(states(fix)).toEqual([`${HOME} default/kuard bound`])
+  })
+})
+
 describe('a Service without a name', () => {
   it('gets an address of its own for each request, which the Service that lists it takes over', async () => {
     const fix = fixture()

@@ -39,7 +39,7 @@ export interface CertificateKeeperOptions {
   readonly log: { info(fields: object, message: string): void; warn(fields: object, message: string): void }
 }
 
-/** Milliseconds between two passes, and after one that failed. */
+/** Milliseconds between two passes, and after one that failed or found no webhook configuration. */
 export const PASS_INTERVAL = 60_000
 const RETRY_INTERVAL = 5000
 /** How often another replica may be faster in one pass. */
@@ -52,6 +52,8 @@ export class CertificateKeeper {
   #timer: NodeJS.Timeout | null = null
   #stopped = false
   #said = ''
+  /** A webhook configuration is not there yet. */
+  #isAwaited = false
 
   constructor(options: CertificateKeeperOptions) {
     this.#options = options
@@ -67,6 +69,8 @@ export class CertificateKeeper {
     let delay = PASS_INTERVAL
     try {
       await this.pass()
+      // Who installs it waits for the first answer.
+      if (this.#isAwaited) delay = RETRY_INTERVAL
     } catch (error) {
       if (!(error instanceof WaypostError)) throw error
       this.#say({ event: 'certificate_problem', code: error.code }, error.message)
@@ -125,7 +129,8 @@ export class CertificateKeeper {
   #noteOutcomes(outcomes: readonly BundleOutcome[]): void {
     const { webhook } = this.#options
     const message = `There is no MutatingWebhookConfiguration "${webhook}" yet, so no API server asks for addresses`
-    if (outcomes.includes('missing')) this.#say({ event: 'webhook_missing', webhook }, message)
+    this.#isAwaited = outcomes.includes('missing')
+    if (this.#isAwaited) this.#say({ event: 'webhook_missing', webhook }, message)
     else this.#said = ''
   }
 
