@@ -3,7 +3,9 @@ import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { isMap, isScalar, isSeq, parseAllDocuments } from 'yaml'
+import { loadConfig } from '#src/config.ts'
 import { ROOT } from '#support/source-tree.ts'
+import { fakeSurroundings } from '#support/surroundings.ts'
 
 interface Container {
   readonly name: string
@@ -82,6 +84,21 @@ describe('deploy/', () => {
 
   it('gives away no rights by wildcard', () => {
     expect(files.filter(file => /(verbs|resources|apiGroups): \[.*"\*"/.test(texts.get(file) ?? ''))).toEqual([])
+  })
+})
+
+describe.each(globSync('deploy/**/waypost.yaml', { cwd: ROOT }).sort())('the configuration %s', file => {
+  it('has no fault, follows an API server, forwards, and listens where the manifests say', () => {
+    const resolvers = { '/etc/resolv.conf': 'nameserver 2001:db8::53\n' }
+    const surroundings = fakeSurroundings({ '/etc/waypost/waypost.yaml': texts.get(file) ?? '', ...resolvers })
+    const config = loadConfig({ file: '/etc/waypost/waypost.yaml', flags: {}, surroundings })
+    expect(config.networks.map(({ cluster }) => cluster.source.kubernetes !== null)).toEqual([true])
+    expect(config.dns.forward).not.toBeNull()
+    expect([...new Set(config.dns.listen.map(({ port }) => port))]).toEqual([53])
+    expect([...new Set(config.http.probes.map(({ port }) => port))]).toEqual([8080, 8181, 9153])
+    expect(config.http.listen.port).toBe(8053)
+    expect(config.data).toBe('/data')
+    if (!file.includes('/node/')) expect(config.admission.listen?.port).toBe(8443)
   })
 })
 
