@@ -19,6 +19,7 @@ type plane struct {
 // control answers the commands of the tests on loopback:
 //
 //	POST /compact          etcd forgets every old version: a watch that resumes from one gets 410
+//	POST /load             lines of {"key", "value"} go into etcd, past the API server
 //	POST /apiserver/kill   SIGKILL, as after a crash; answers when the process is gone
 //	POST /apiserver/stop   SIGTERM; answers when the process is gone
 //	POST /apiserver/start  answers when the API server is ready
@@ -36,6 +37,10 @@ func serveControl(p *plane) (*control, error) {
 	routes.HandleFunc("POST /compact", func(w http.ResponseWriter, r *http.Request) {
 		revision, err := p.store.compact(r.Context())
 		answer(w, map[string]int64{"revision": revision}, err)
+	})
+	routes.HandleFunc("POST /load", func(w http.ResponseWriter, r *http.Request) {
+		count, err := p.store.load(r.Context(), r.Body)
+		answer(w, map[string]int{"count": count}, err)
 	})
 	routes.HandleFunc("POST /apiserver/kill", func(w http.ResponseWriter, _ *http.Request) {
 		p.api.end(syscall.SIGKILL)

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"io"
 	"net"
 	"net/url"
 	"time"
@@ -56,6 +58,27 @@ func (e *etcd) compact(ctx context.Context) (int64, error) {
 	revision := e.server.Server.KV().Rev()
 	_, err := e.server.Server.Compact(ctx, &etcdserverpb.CompactionRequest{Revision: revision, Physical: true})
 	return revision, err
+}
+
+// load writes lines of {"key": …, "value": …} as they are, past the API server: as after a restored backup, and a hundred
+// times as fast as requests. An object in JSON is as good as one in protobuf.
+func (e *etcd) load(ctx context.Context, lines io.Reader) (int, error) {
+	decoder := json.NewDecoder(lines)
+	for count := 0; ; count++ {
+		var line struct {
+			Key   string          `json:"key"`
+			Value json.RawMessage `json:"value"`
+		}
+		if err := decoder.Decode(&line); errors.Is(err, io.EOF) {
+			return count, nil
+		} else if err != nil {
+			return count, err
+		}
+		request := &etcdserverpb.PutRequest{Key: []byte(line.Key), Value: line.Value}
+		if _, err := e.server.Server.Put(ctx, request); err != nil {
+			return count, err
+		}
+	}
 }
 
 func (e *etcd) close() { e.server.Close() }

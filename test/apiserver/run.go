@@ -152,6 +152,8 @@ func controllerFlags(set settings, files *credentials) []string {
 		"--service-account-private-key-file=" + files.path("accounts.key"),
 		"--root-ca-file=" + files.path("ca.crt"),
 		"--use-service-account-credentials=true",
+		// There is no kubelet: nodes of the tests would be taken for dead, and their Pods with them.
+		"--controllers=*,-node-lifecycle-controller,-taint-eviction-controller",
 		"--leader-elect=false",
 		"--bind-address=::1",
 		"--secure-port=0",

@@ -33,6 +33,10 @@ export interface WaypostOptions {
   readonly cwd?: string
   /** Wait only for the listeners, not for readiness. */
   readonly untilListening?: boolean
+  /** Milliseconds for the start, where there is more to read than usual. */
+  readonly deadlineMs?: number
+  /** Puts the command somewhere else, a network namespace for example. */
+  readonly inside?: (command: string, args: readonly string[]) => readonly [string, readonly string[]]
 }
 
 /** A folder for one test; gone when `dispose` is called. */
@@ -49,7 +53,8 @@ export async function startWaypost(options: WaypostOptions): Promise<RunningWayp
   const args = ['serve', ...options.args]
   if (!args.includes('--dns') && !args.includes('--config')) args.push('--dns', '[::1]:0')
   if (!args.includes('--http') && !args.includes('--config')) args.push('--http', '[::1]:0')
-  const child = spawn(process.execPath, [ENTRY, ...args], {
+  const inside = options.inside ?? ((command, rest) => [command, rest] as const)
+  const child = spawn(...inside(process.execPath, [ENTRY, ...args]), {
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -71,11 +76,12 @@ export async function startWaypost(options: WaypostOptions): Promise<RunningWayp
       if (entry['event'] === last) resolve()
     })
     void exit.then(code => reject(new Error(`waypost ended with ${code}: ${stderr}${JSON.stringify(logs.at(-1))}`)))
+    const deadline = options.deadlineMs ?? START_DEADLINE
     const late = (): void => {
       child.kill('SIGKILL')
-      reject(new Error(`waypost is not ${last} after ${START_DEADLINE} ms: ${JSON.stringify(logs.at(-1))}`))
+      reject(new Error(`waypost is not ${last} after ${deadline} ms: ${JSON.stringify(logs.at(-1))}`))
     }
-    const timer = setTimeout(late, START_DEADLINE)
+    const timer = setTimeout(late, deadline)
     void exit.then(() => clearTimeout(timer))
     timer.unref()
     settled = () => clearTimeout(timer)
@@ -108,11 +114,11 @@ function parseLine(line: string): LogLine {
 export async function until<Value>(
   condition: () => Value | Promise<Value>,
   deadlineMs = 5000,
-): Promise<NonNullable<Value>> {
+): Promise<Exclude<NonNullable<Value>, false>> {
   const end = performance.now() + deadlineMs
   for (;;) {
     const value = await condition()
-    if (value !== undefined && value !== null && value !== false) return value
+    if (value !== undefined && value !== null && value !== false) return value as Exclude<NonNullable<Value>, false>
     if (performance.now() > end) throw new Error(`The condition did not come true within ${deadlineMs} ms`)
     await new Promise(resolve => setTimeout(resolve, 5))
   }

@@ -4,7 +4,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, utimesSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -13,6 +13,8 @@ const SOURCES = fileURLToPath(new URL('../../apiserver', import.meta.url))
 
 /** Of the line `go` in go.mod. */
 const NEEDED_MINOR = 26
+
+const UNUSED_MS = 7 * 24 * 60 * 60 * 1000
 
 /** The program, or why there is none. */
 export type Built = { readonly program: string } | { readonly missing: string }
@@ -37,7 +39,7 @@ export async function buildApiServer(say: (sentence: string) => void): Promise<B
   const draft = `${program}.${process.pid}`
   await run('go', ['build', '-buildvcs=false', '-ldflags', linkerFlags(), '-o', draft, '.'])
   renameSync(draft, program)
-  dropOld(folder, program)
+  dropOld(folder)
   say(`Built in ${Math.round((performance.now() - begin) / 1000)} s`)
   return { program }
 }
@@ -70,9 +72,10 @@ async function run(command: string, args: readonly string[]): Promise<void> {
   if (code !== 0) throw new Error(`Cannot build test/apiserver: ${command} ended with ${code}`)
 }
 
-/** Programs of sources that are gone; each has 150 MB. */
-function dropOld(folder: string, kept: string): void {
+/** Programs that no checkout has used for a week; each has 130 MB. */
+function dropOld(folder: string): void {
   for (const name of readdirSync(folder)) {
-    if (join(folder, name) !== kept && !/\.\d+$/.test(name)) rmSync(join(folder, name), { force: true })
+    const file = join(folder, name)
+    if (Date.now() - statSync(file).mtimeMs > UNUSED_MS) rmSync(file, { force: true })
   }
 }

@@ -119,6 +119,12 @@ export class TestCluster {
     await this.#command('compact')
   }
 
+  /** Puts objects into etcd by their keys, past the API server, as a restored backup does. */
+  async load(objects: Iterable<readonly [key: string, value: object]>): Promise<void> {
+    const lines = Array.from(objects, ([key, value]) => JSON.stringify({ key, value }))
+    await this.#command('load', lines.join('\n'))
+  }
+
   /** The API server is gone at once, as after a crash; etcd and the controllers stay. */
   async killApiServer(): Promise<void> {
     await this.#command('apiserver/kill')
@@ -170,8 +176,8 @@ export class TestCluster {
     rmSync(this.folder, { recursive: true, force: true })
   }
 
-  async #command(path: string): Promise<void> {
-    const response = await fetch(`${this.#control}/${path}`, { method: 'POST' })
+  async #command(path: string, body: string = ''): Promise<void> {
+    const response = await fetch(`${this.#control}/${path}`, { method: 'POST', body })
     if (!response.ok) throw new Error(`${path}: ${await response.text()}`)
     await response.arrayBuffer()
   }
