@@ -4,7 +4,16 @@ const config: ViteUserConfig = {
   test: {
     reporters: ['default'],
     projects: [
-      { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/e2e/**'], testTimeout: 20_000 } },
+      {
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/e2e/**'],
+          testTimeout: 20_000,
+          // Real sockets and processes have deadlines, and a machine that does other work can miss one.
+          retry: 1,
+        },
+      },
       {
         test: {
           name: 'e2e',
@@ -12,6 +21,7 @@ const config: ViteUserConfig = {
           globalSetup: ['test/support/apiserver/global-setup.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
+          retry: 1,
           fileParallelism: false,
         },
       },

@@ -145,11 +145,11 @@ describe('an answer that comes later', () => {
   function deferring(reply: (asked: AskedLater) => Uint8Array | null): StreamSetting {
     const answerer = { respond: () => DEFERRED, decline: () => 0 }
     return {
-      limits: { idleMs: 100 },
+      limits: { idleMs: 1000 },
       context: {
         answerer,
         defer: (asked, done) => {
-          setTimeout(() => done(reply(asked)), 300)
+          setTimeout(() => done(reply(asked)), 1500)
         },
       },
     }
