@@ -168,7 +168,7 @@ describe('an answer that comes later', () => {
     expect(replies.map(({ body }) => decodeMessage(body).rcode)).toEqual([0, 3])
     expect(sources).toEqual(['16 3 3', '16 3 3'])
     await closing(session)
-    await expect.poll(() => server.closed()).toEqual({ idle: 1 })
+    await expect.poll(() => server.closed(), { timeout: 10_000 }).toEqual({ idle: 1 })
   })
 
   it('that there is not is 503', async () => {
@@ -185,7 +185,7 @@ describe('an answer that comes later', () => {
       .end(QUERY)
     await expect.poll(() => counted(server.counters().receivedPackets)).toEqual({ https: 1 })
     session.destroy()
-    await expect.poll(() => counted(server.counters().tcpOpen)).toEqual({})
+    await expect.poll(() => counted(server.counters().tcpOpen), { timeout: 10_000 }).toEqual({})
     await closing(await open(server))
   })
 })
@@ -280,7 +280,7 @@ describe('limits', () => {
     const drops = setInterval(() => stream.write('x'), 5)
     undo.push(() => clearInterval(drops))
     await closing(body)
-    await expect.poll(() => server.closed()).toMatchObject({ idle: 3 })
+    await expect.poll(() => server.closed(), { timeout: 10_000 }).toMatchObject({ idle: 3 })
     expect(counted(server.counters().tcpOpen)).toEqual({})
   })
 
@@ -295,7 +295,7 @@ describe('limits', () => {
     })
     await closing(session)
     expect(streams.every(({ destroyed }) => destroyed)).toBe(true)
-    await expect.poll(() => server.closed()).toEqual({ bytes: 1 })
+    await expect.poll(() => server.closed(), { timeout: 10_000 }).toEqual({ bytes: 1 })
   })
 
   it('forget what a request held that was taken back', async () => {
@@ -329,7 +329,7 @@ describe('a server that stops', () => {
     const goodbye = once(session, 'goaway')
     await server.stop(2000)
     await goodbye
-    await expect.poll(() => server.closed()).toEqual({ stop: 1 })
+    await expect.poll(() => server.closed(), { timeout: 10_000 }).toEqual({ stop: 1 })
   })
 
   it('takes another certificate while connections go on', async () => {
