@@ -69,7 +69,7 @@ async function durable(): Promise<BenchRow[]> {
 
 function webhookOf(allocator: Allocator): Webhook {
   allocator.setPools(NETWORK, [prefix('fdaa:0:48c8:1::/64')])
-  const networks = [{ name: NETWORK, isKnown: () => true }]
+  const networks = [{ name: NETWORK, isKnown: () => true, secondLook: null }]
   return new Webhook({
     networks,
     allocator,

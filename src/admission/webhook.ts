@@ -4,13 +4,14 @@
  *
  * ```
  *  review ─► decide ─► reserve (durable) ─► patch
+ *                        ▲ asked for again: look who has the address by now
  *                │          │ taken, full, no pool, disk full, state unknown
  *                └──────────┴─► let through as it is, with a warning where the user would wonder
  * ```
  */
 import { WaypostError } from '../errors.ts'
 import type { Allocator } from '../pool/allocator.ts'
-import type { ReserveRequest, ReserveResult } from '../pool/claims.ts'
+import type { OwnerRef, ReserveRequest, ReserveResult } from '../pool/claims.ts'
 import { exhaustedFinding, type FindingSink } from './cluster/findings.ts'
 import { decide, type Plan } from './decision.ts'
 import type { AdmissionFigures, AdmissionResult, RequestFigures } from './figures.ts'
@@ -23,6 +24,8 @@ export interface AdmissionNetwork {
   readonly name: string
   /** Whether the Services of the cluster are known, from the source or from the last state. */
   isKnown(): boolean
+  /** Asks the API server itself whose the addresses are that an owner was promised; null: there is none to ask. */
+  readonly secondLook: ((owner: OwnerRef) => Promise<void>) | null
 }
 
 /** What the webhook is made of. */
@@ -116,6 +119,7 @@ export class Webhook {
     if (allocator.leases.count(network.name) >= MAX_RESERVED) {
       return unavailable(`${MAX_RESERVED} reservations wait for their Services`)
     }
+    if (place && allocator.leases.promisedTo(network.name, owner).length > 0) await network.secondLook?.(owner)
     return await this.#promises.reserve(request)
   }
 

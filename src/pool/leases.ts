@@ -66,6 +66,12 @@ export class Leases {
     }
   }
 
+  /** The addresses that are reserved for an owner. */
+  promisedTo(network: string, owner: OwnerRef): Address[] {
+    const claims = this.#options.bookOf(network).claimsOf(ownerKey(owner))
+    return claims.filter(claim => claim.state === 'reserved').map(claim => claim.address)
+  }
+
   /** Reservations of a network. */
   count(network: string): number {
     return this.#options.bookOf(network).reserved.size

@@ -20,6 +20,7 @@ import type { Config } from '../config.ts'
 import type { Control } from '../control/control.ts'
 import { listenError } from '../dns/listen.ts'
 import type { Allocator } from '../pool/allocator.ts'
+import type { OwnerRef } from '../pool/claims.ts'
 import { ClusterSide } from './cluster-side.ts'
 
 /** What the part is made of. */
@@ -58,6 +59,7 @@ export class Admission {
       networks: config.networks.map(({ name }) => ({
         name,
         isKnown: () => control().find(name)?.feed.serving === true,
+        secondLook: options.clientOf(name) === null ? null : owner => this.#look(name, owner),
       })),
       allocator,
       figures: new RequestFigures(),
@@ -156,6 +158,10 @@ export class Admission {
     })
     this.#stops.push(() => keeper.stop())
     keeper.start().catch(error => log.error({ event: 'internal_error', error: String(error) }, 'A step failed'))
+  }
+
+  async #look(network: string, owner: OwnerRef): Promise<void> {
+    await this.#sides.get(network)?.secondLook.look(owner)
   }
 
   /** The same finding comes at every reconcile; the log has it once. */

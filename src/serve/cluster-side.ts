@@ -4,6 +4,7 @@ import { AppAddresses } from '../admission/cluster/app-addresses.ts'
 import { ClusterAddresses } from '../admission/cluster/cluster-addresses.ts'
 import type { FindingSink } from '../admission/cluster/findings.ts'
 import { type ReconcileFigures, Reconciler } from '../admission/cluster/reconcile.ts'
+import { SecondLook } from '../admission/cluster/second-look.ts'
 import type { KubernetesClient } from '../cluster/kubernetes/client.ts'
 import type { NetworkConfig } from '../config.ts'
 import type { Control } from '../control/control.ts'
@@ -26,6 +27,7 @@ export class ClusterSide {
   readonly network: string
   readonly addresses: ClusterAddresses
   readonly apps: AppAddresses
+  readonly secondLook: SecondLook
   readonly #reconciler: Reconciler
 
   constructor({ network, leaseMs, allocator, client, control, onFinding, log }: ClusterSideOptions) {
@@ -41,6 +43,13 @@ export class ClusterSide {
       log,
     })
     this.apps = new AppAddresses({ network: name, client, allocator })
+    this.secondLook = new SecondLook({
+      network: name,
+      client,
+      allocator,
+      isWatched: address => this.addresses.has(address),
+      later: (callback, ms) => setTimeout(callback, ms).unref(),
+    })
     this.#reconciler = new Reconciler({
       network: name,
       allocator,

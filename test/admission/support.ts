@@ -1,7 +1,7 @@
 /** Reviews as an API server sends them, and what it would make of the answer. */
 import type { FindingSink } from '#src/admission/cluster/findings.ts'
 import { RequestFigures } from '#src/admission/figures.ts'
-import { Webhook } from '#src/admission/webhook.ts'
+import { type AdmissionNetwork, Webhook } from '#src/admission/webhook.ts'
 import { type Fixture, NETWORK } from '../pool/support.ts'
 
 export type Json = Record<string, unknown>
@@ -54,9 +54,10 @@ export function webhookOf(
   fix: Fixture,
   isKnown: () => boolean = () => true,
   onFinding: FindingSink = () => undefined,
+  secondLook: AdmissionNetwork['secondLook'] = null,
 ): Webhook {
   return new Webhook({
-    networks: [{ name: NETWORK, isKnown }],
+    networks: [{ name: NETWORK, isKnown, secondLook }],
     allocator: fix.allocator,
     figures: new RequestFigures(),
     onFinding,
