@@ -1,7 +1,7 @@
 /**
  * `npm run bench:variants`: ways to receive and answer UDP packets on Linux beside each other, as C programs that echo
  * (`native/variants.c`): what each costs for a packet when it is saturated. It is what
- * docs/decisions/0006-system-interfaces-of-the-udp-worker.md rests on.
+ * docs/decisions/0010-system-interfaces-of-the-udp-worker.md rests on.
  *
  * node bench/system/variants.ts [--rounds N] [--seconds S]
  */
