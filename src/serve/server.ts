@@ -146,7 +146,9 @@ class Assembly {
       control: () => this.#control,
       allocator,
       clientOf: name => (makeSource === undefined ? this.#sources.client(name) : null),
-      onFinding: () => undefined,
+      onFinding: ({ kind, message, network, reason, service }) => {
+        if (kind === 'exhausted') this.#status.poolExhausted(network, service, reason, message)
+      },
       log,
       onReady: () => {
         this.#health.met('admission')

@@ -13,6 +13,7 @@ import type { StatusFigures } from '../observe/sources.ts'
 import { systemClock } from '../status/clock.ts'
 import { type Complaint, complaintsOf, refusalOf } from '../status/complaints.ts'
 import type { EventView } from '../status/events.ts'
+import { Exhaustion } from '../status/exhaustion.ts'
 import { TIMING } from '../status/leader/election.ts'
 import { type Log, Status, type StatusFigures as StatusWriterFigures } from '../status/status.ts'
 import { isSubjectKind, type Subject } from '../status/subject.ts'
@@ -41,6 +42,7 @@ export function writtenNetworks(control: Control, config: Config, sources: Sourc
 interface Entry extends WrittenNetwork {
   isStarted: boolean
   status: Status | null
+  exhaustion: Exhaustion | null
 }
 
 /** The status writers, by network. */
@@ -53,7 +55,7 @@ export class StatusWriters {
 
   constructor(networks: readonly WrittenNetwork[], log: Log) {
     this.#log = log
-    const entries = networks.map(network => ({ ...network, isStarted: false, status: null }))
+    const entries = networks.map(network => ({ ...network, isStarted: false, status: null, exhaustion: null }))
     this.#networks = new Map(entries.map(entry => [entry.controlled.settings.name, entry]))
   }
 
@@ -85,13 +87,21 @@ export class StatusWriters {
     else if (entry !== undefined) for (const key of refusedObjects(entry.controlled)) entry.status?.troubleChanged(key)
   }
 
+  /** A Service that is being created found the pool full. */
+  poolExhausted(network: string, service: ObjectKey, reason: string, note: string): void {
+    this.#networks.get(network)?.exhaustion?.note(service, reason, note)
+  }
+
   figures(): readonly StatusFigures[] {
-    return Array.from(this.#networks, ([network, { status }]) => {
+    return Array.from(this.#networks, ([network, { status, exhaustion }]) => {
       const { writes, events, ...figures } = status?.figures() ?? { ...NO_FIGURES, network }
       return {
         ...figures,
         writes: Array.from(writes, ([result, value]) => ({ labels: [result], value })),
-        events: events.map(({ reason, result, count }) => ({ labels: [reason, result], value: count })),
+        events: [...events, ...(exhaustion?.counts ?? [])].map(({ reason, result, count }) => ({
+          labels: [reason, result],
+          value: count,
+        })),
       }
     })
   }
@@ -99,23 +109,33 @@ export class StatusWriters {
   /** Gives the Leases back; at most a second. */
   async stop(): Promise<void> {
     this.#isStopped = true
+    for (const { exhaustion } of this.#networks.values()) exhaustion?.stop()
     await Promise.all(Array.from(this.#networks.values(), ({ status }) => status?.stop()))
   }
 
   #begin(entry: Entry, client: KubernetesClient): void {
     if (this.#isStopped) return
     const { controlled, config } = entry
+    const network = controlled.settings.name
+    const shared = { client, identity: this.#identity, clock: systemClock, random: Math.random }
+    const events = eventView(controlled)
+    entry.exhaustion = new Exhaustion({
+      ...shared,
+      subject: key => events.subject(key),
+      onTrouble: (service, answer) => {
+        if (answer === null) return
+        const fields = { event: 'event_failed', network, service, result: answer.result }
+        this.#log.warn(fields, 'Cannot write that the pool was full')
+      },
+    })
     entry.status = new Status({
-      network: controlled.settings.name,
-      client,
+      ...shared,
+      network,
       lease: { name: config.lease, namespace: config.namespace },
-      identity: this.#identity,
       timing: TIMING,
       perSecond: config.writesPerSecond,
       syncVersions: syncVersionView(controlled),
-      events: eventView(controlled),
-      clock: systemClock,
-      random: Math.random,
+      events,
       log: this.#log,
     })
     entry.status.start()
