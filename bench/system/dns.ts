@@ -49,10 +49,11 @@ async function main(): Promise<void> {
     const load = needNative('load', directory)
     const data = makeDataSet({ directory, services: Number(flags.services), namespaces: 100, endpoints: 5, seed: 7 })
     const workloads = flags.workloads.split(',') as Workload[]
-    const { usable: peers, skipped } = await usablePeers(load, data, workloads, compileNative('echo', directory))
+    const { usable, skipped } = await usablePeers(load, data, workloads, compileNative('echo', directory))
+    const peers = usable.map(({ peer }) => peer)
     const runs: DnsFigure[] = []
     for (let round = 0; round < Number(flags.rounds); round++) {
-      for (const peer of peers) runs.push(...(await measurePeer(peer, load, data, workloads)))
+      for (const { peer, workloads } of usable) runs.push(...(await measurePeer(peer, load, data, workloads)))
       console.error(`round ${round + 1} of ${flags.rounds} is done`)
     }
     const generator = await checkGeneratorWith(peers, load, data)
@@ -63,43 +64,51 @@ async function main(): Promise<void> {
   }
 }
 
-/** The servers that are installed and answer samples rightly, and a sentence on each that is left out. */
+/** A server and the workloads that it can take. */
+interface UsablePeer {
+  readonly peer: Peer
+  readonly workloads: readonly Workload[]
+}
+
+/**
+ * The servers that are installed and answer samples rightly, and a sentence on each that is left out, of everything or
+ * of one workload: dnsmasq takes no 100 connections.
+ */
 async function usablePeers(
   load: string,
   data: DataSet,
   workloads: readonly Workload[],
   echo: string | null,
-): Promise<{ usable: Peer[]; skipped: string[] }> {
+): Promise<{ usable: UsablePeer[]; skipped: string[] }> {
   const wanted = flags.only?.split(',')
-  const usable: Peer[] = []
+  const usable: UsablePeer[] = []
   const skipped: string[] = []
   for (const peer of knownPeers(echo)) {
     if (wanted !== undefined && !wanted.includes(peer.name)) continue
     const missing = peer.name === FLOOR ? 'there is no C compiler' : 'it is not installed (see bench/system/peers.md)'
-    const fault = peer.program === null ? missing : await faultOf(peer, load, data, workloads)
-    if (fault === null) usable.push(peer)
-    else skipped.push(`${peer.name} is skipped: ${fault}.`)
+    if (peer.program === null) {
+      skipped.push(`${peer.name} is skipped: ${missing}.`)
+      continue
+    }
+    const taken: Workload[] = []
+    for (const workload of workloads) {
+      const fault = await faultOf(peer, load, data, workload)
+      if (fault === null) taken.push(workload)
+      else skipped.push(`${peer.name} is skipped under ${workload}: ${fault}.`)
+    }
+    if (taken.length > 0) usable.push({ peer, workloads: taken })
   }
   for (const sentence of skipped) console.error(sentence)
   return { usable, skipped }
 }
 
 /** Asks every kind of question slowly; null when every answer has the right code and count. */
-async function faultOf(
-  peer: Peer,
-  load: string,
-  data: DataSet,
-  workloads: readonly Workload[],
-): Promise<string | null> {
+async function faultOf(peer: Peer, load: string, data: DataSet, workload: Workload): Promise<string | null> {
   if (peer.name === FLOOR) return null
   try {
     const server = await startPeer(peer, data, PORT, SERVER_CPU)
     try {
-      for (const workload of workloads) {
-        const fault = await checkSample(load, { ...optionsOf(workload, data), seconds: 1, rate: 2000 })
-        if (fault !== null) return `${fault} (${workload})`
-      }
-      return null
+      return await checkSample(load, { ...optionsOf(workload, data), seconds: 1, rate: 2000 })
     } finally {
       await server.stop()
     }
