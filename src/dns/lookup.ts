@@ -115,6 +115,7 @@ export class Lookup {
     this.#links = 0
     this.#mayForward = mayForward
     this.zone = NO_ZONE
+    if (!this.#reader.mayHold(bytes, at)) return this.#leave()
     this.#reader.name.hash(bytes, at, view)
     const kind = this.#resolve()
     while (this.#isFollowing) this.#resolve()

@@ -17,6 +17,8 @@ import { MAX_NAME } from '../wire/name.ts'
 
 /** A name of 255 octets has at most 127 labels. */
 const MAX_LABELS = 127
+/** Spreads the length octet and the first three octets of a label over a word. */
+const TOP_FACTOR = 0x9e3779b1
 
 /** Splits one seed into the words that the hash is keyed with: two odd multipliers and two starting values. */
 export function hashKeys(seed: number): Int32Array {
@@ -104,6 +106,19 @@ export class NameHash {
       hashes[label] = hash
       end = start
     }
+  }
+
+  /**
+   * One of 256 for the last label of the name at `at`, the same in every view and under all keys. Reads up to three
+   * octets behind the name.
+   */
+  top(bytes: DataView, at: number): number {
+    const { labels } = this
+    if (labels === 0) return 0
+    const start = this.starts[labels - 1] as number
+    const octets = this.length - 1 - start
+    const word = foldWord(bytes.getInt32(at + start, true)) & (octets >= 4 ? -1 : (1 << (octets << 3)) - 1)
+    return Math.imul(word ^ (word >>> 15), TOP_FACTOR) >>> 24
   }
 
   /** Hash of the name `*` below the suffix from label i on. */

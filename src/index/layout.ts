@@ -75,6 +75,8 @@ export const HEADER = {
   zones: 1,
   /** The keys of the hash: four words. */
   keys: 4,
+  /** 256 bits, by the hash of a top label: set when an apex that is or was served ends in such a one. */
+  tops: 8,
   words: 16,
 } as const
 

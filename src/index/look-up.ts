@@ -44,6 +44,11 @@ export class LookUp {
     reader.name.hash(this.#view, 0, view)
   }
 
+  /** Hash of the top label of the name that was taken up last. */
+  top(): number {
+    return this.#memory.reader.name.top(this.#view, 0)
+  }
+
   /** The entry of the name that was taken up last, from its label `label` on. */
   findFrom(label: number, view: number): number {
     return this.#memory.reader.find(this.#view, 0, label, view)

@@ -236,6 +236,7 @@ export class IndexMemory {
     const slots = 2 ** Math.ceil(Math.log2(FRESH_SLOTS * (old.live + 1)))
     const zones = zone < old.zones ? old.zones : Math.max(2 * old.zones, zone + 1)
     const table = new SlotTable(Math.max(this.#options.slots, slots), zones, this.#keys)
+    table.copyTops(old)
     if (isArenaFresh) this.#openArena(4 * (this.#regions.live + words))
     const move = (place: number): number => (isArenaFresh && place > 0 ? this.#append(oldWords, place) : place)
     for (let row = 0; row < old.zones; row++) {

@@ -74,6 +74,12 @@ export class IndexReader {
     return this.#control[CONTROL.state] as number
   }
 
+  /** Whether {@link name}, which stands at `at`, may be in a zone: false when no apex ends in its last label. */
+  mayHold(bytes: DataView, at: number): boolean {
+    const top = this.name.top(bytes, at)
+    return (((this.#slots[HEADER.tops + (top >>> 5)] as number) >>> (top & 31)) & 1) !== 0
+  }
+
   /** The entry of {@link name}, which stands at `at`, from its label `label` on; 0: none. */
   find(bytes: DataView, at: number, label: number, view: number): number {
     const { name } = this

@@ -1,6 +1,9 @@
 /** The slots and the zone table of one generation, as their only writer sees them (drawing in layout.ts). */
 import { DELETED, FREE, HEADER, ZONE_ROW } from './layout.ts'
 
+/** Bits of `HEADER.tops`. */
+const TOPS = 256
+
 /** See the top of the file. */
 export class SlotTable {
   readonly buffer: SharedArrayBuffer
@@ -101,6 +104,22 @@ export class SlotTable {
   /** Reads a field of a zone's row. */
   zone(zone: number, field: number): number {
     return this.#words[HEADER.words + zone * ZONE_ROW.words + field] as number
+  }
+
+  /** Notes that an apex ends in a label of this hash (`NameHash.top`), before the first name below it is put. */
+  addTop(top: number): void {
+    const word = HEADER.tops + (top >>> 5)
+    Atomics.store(this.#words, word, (this.#words[word] as number) | (1 << (top & 31)))
+  }
+
+  /** Notes that the root is an apex: every name may be in a zone. */
+  addEveryTop(): void {
+    for (let top = 0; top < TOPS; top++) this.addTop(top)
+  }
+
+  /** Takes what another table has noted of apexes. */
+  copyTops(from: SlotTable): void {
+    for (let word = HEADER.tops; word < HEADER.tops + TOPS / 32; word++) this.#words[word] = from.#words[word] as number
   }
 
   #slotOf(hash: number, place: number): number {

@@ -48,6 +48,8 @@ export interface IndexStats {
 
 /** Owner tag of the entry that an apex has of itself. */
 const NO_OWNER = 0
+/** Octets of the root's name. */
+const ROOT_OCTETS = 1
 
 /** See the top of the file. */
 export class IndexWriter {
@@ -85,6 +87,7 @@ export class IndexWriter {
     const zone = this.#zones.find(key) ?? this.#zones.open(key, spec.apex.length)
     const memory = this.#memory
     memory.reserve(ZONE_RECORD_BOUND, zone.id)
+    this.#noteTop(view, spec.apex)
     zone.flags = zoneFlags(spec) | (zone.wildcards > 0 ? ZONE.wildcards : 0)
     memory.table.setZone(zone.id, ZONE_ROW.flags, zone.flags)
     memory.table.setZone(zone.id, ZONE_ROW.serial, spec.soa.serial | 0)
@@ -193,6 +196,16 @@ export class IndexWriter {
       slots: table.slots,
       usedSlots: table.used,
       generation: buffers.generation,
+    }
+  }
+
+  /** Readers need not look for names whose last label is that of no apex. */
+  #noteTop(view: number, apex: Name): void {
+    if (apex.length === ROOT_OCTETS) {
+      this.#memory.table.addEveryTop()
+    } else {
+      this.#lookUp.read(view, apex)
+      this.#memory.table.addTop(this.#lookUp.top())
     }
   }
 

@@ -257,6 +257,48 @@ describe('zones', () => {
   })
 })
 
+describe('names that no zone can hold', () => {
+  /** Whether readers look for a name at all. */
+  function mayHold({ writer }: Made, name: string): boolean {
+    const octets = Uint8Array.of(...parseName(name), 0xaa, 0xbb, 0xcc)
+    const bytes = new DataView(octets.buffer)
+    const reader = new IndexReader(writer.buffers, new SharedArrayBuffer(CONTROL_BYTES))
+    reader.name.scan(bytes, 0, octets.length - 3)
+    return reader.mayHold(bytes, 0)
+  }
+
+  it('are those whose last label is that of no apex', () => {
+    const made = make()
+    define(made.writer, parseName('10.in-addr.ARPA'), 1, 1)
+    define(made.writer, parseName('x'))
+    for (const name of ['zone', 'a.Zone', 'b.a.zONE', 'arpa', '1.ip6.arpa', 'x', 'a.x']) {
+      expect([name, mayHold(made, name)]).toEqual([name, true])
+    }
+    const others = Array.from({ length: 200 }, (_, i) => `www.t${i}`)
+    const kept = others.filter(name => mayHold(made, name))
+    // Three of 256 marks are set.
+    expect(kept.length).toBeLessThan(20)
+    expect(mayHold(made, 'zon')).toBe(false)
+    expect(mayHold(made, 'zone.com')).toBe(false)
+  })
+
+  it('are none when the root is an apex', () => {
+    const made = make()
+    expect(mayHold(made, 'example.com')).toBe(false)
+    define(made.writer, parseName('.'))
+    for (const name of ['.', 'com', 'example.com', 'a.b.c.d']) expect([name, mayHold(made, name)]).toEqual([name, true])
+  })
+
+  it('are the same in fresh generations, whatever makes them', () => {
+    const made = make()
+    const before = made.generations.length
+    for (let i = 0; i < 2000; i++) made.writer.set(0, made.zone, node(`n${i}.zone`, ['A 192.0.2.1']), 1)
+    expect(made.generations.length).toBeGreaterThan(before)
+    expect(mayHold(made, 'n1999.zone')).toBe(true)
+    expect(mayHold(made, 'example.com')).toBe(false)
+  })
+})
+
 describe('generations', () => {
   it('slots that are mostly taken are replaced, the arena stays', () => {
     const { writer, zone, generations } = make({ initialArenaBytes: 1 << 20 })
