@@ -1,10 +1,10 @@
 /** The table of `bench/system/forward.ts`: figures, and their ratios to the others in the same run. */
-import type { ForwardFigure } from './forward.ts'
+import type { ForwardFigure, ForwardWorkload } from './forward.ts'
 
 const OURS = 'Waypost'
 
 /** One workload; `×` is our processor time over the server's: below 1 we need less. */
-export function formatTable(workload: ForwardFigure['workload'], all: readonly ForwardFigure[], rate: string): string {
+export function formatTable(workload: ForwardWorkload, all: readonly ForwardFigure[], rate: string): string {
   const figures = all.filter(figure => figure.workload === workload)
   const ours = figures.find(({ server }) => server === OURS)
   const ratio = (ourCpu: number | undefined, cpu: number): string =>
@@ -31,4 +31,13 @@ export function formatTable(workload: ForwardFigure['workload'], all: readonly F
     '|---|---|---|---|---|---|---|---|---|---|',
     ...rows.map(row => `| ${row} |`),
   ].join('\n')
+}
+
+/** What a hit of ours costs in times of an answer from a zone of ours, which is the same packet on the same way. */
+export function comparedWithOwn(figures: readonly ForwardFigure[]): string {
+  const cpuOf = (workload: ForwardWorkload): number =>
+    figures.find(figure => figure.server === OURS && figure.workload === workload)?.cpu ?? Number.NaN
+  const [hit, own] = [cpuOf('hit'), cpuOf('own')]
+  const ratio = (hit / own).toFixed(2)
+  return `A hit takes ${hit.toFixed(2)} µs of CPU, an answer from a zone of our own ${own.toFixed(2)} µs: ${ratio} ×.`
 }

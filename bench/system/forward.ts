@@ -1,7 +1,8 @@
 /**
  * `npm run bench:forward`: Waypost as a forwarder beside Unbound, dnsmasq and CoreDNS, each over the same upstream on
  * loopback, on the same core, in the same minutes. What is measured is the forwarder's own processor time for each query
- * that was answered: of names that are asked again and again, and of names that nobody has asked before.
+ * that was answered: of names that are asked again and again, and of names that nobody has asked before. Ours is also
+ * asked for names of a zone of its own, for comparison.
  *
  * node bench/system/forward.ts [--rounds N] [--seconds S] [--only NAME,NAME] [--rate QPS]
  *
@@ -13,14 +14,17 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { formatTable } from './forward-table.ts'
-import { authorities, type Forwarder, forwarders, writeQueries } from './forwarders.ts'
+import { comparedWithOwn, formatTable } from './forward-table.ts'
+import { authorities, type Forwarder, forwarders, HOT_NAMES, OWN_ZONE, writeQueries } from './forwarders.ts'
 import { compileNative, cpuOfTree, machine, median, memoryOfTree, runLoad } from './measure.ts'
+
+/** Names that the cache has, names that nobody has asked, and names of a zone that the server has itself. */
+export type ForwardWorkload = 'hit' | 'miss' | 'own'
 
 /** One forwarder under one workload: medians over the rounds. */
 export interface ForwardFigure {
   readonly server: string
-  readonly workload: 'hit' | 'miss'
+  readonly workload: ForwardWorkload
   /** Answered queries a second when saturated, and the share that was lost. */
   readonly qps: number
   readonly lost: number
@@ -39,8 +43,6 @@ const UPSTREAM_PORT = 5361
 const PORT = 5362
 const SERVER_CPU = 0
 const CLIENT_CPU = 1
-/** Names that are asked again and again. */
-const HOT_NAMES = 1000
 
 const { values: flags } = parseArgs({
   options: {
@@ -96,7 +98,10 @@ async function measureForwarder(
   const { child, stop } = await startProgram(forwarder, place, PORT, UPSTREAM_PORT, SERVER_CPU)
   try {
     const pid = child.pid as number
-    return [await measure(forwarder, 'hit', pid, load, place), await measure(forwarder, 'miss', pid, load, place)]
+    const workloads: ForwardWorkload[] = forwarder.hasOwnZone ? ['own', 'hit', 'miss'] : ['hit', 'miss']
+    const figures: ForwardFigure[] = []
+    for (const workload of workloads) figures.push(await measure(forwarder, workload, pid, load, place))
+    return figures
   } finally {
     await stop()
   }
@@ -105,7 +110,7 @@ async function measureForwarder(
 /** Names of a miss are new in each part: what was asked while warming up is not asked again. */
 async function measure(
   forwarder: Forwarder,
-  workload: 'hit' | 'miss',
+  workload: ForwardWorkload,
   pid: number,
   load: string,
   place: string,
@@ -113,9 +118,9 @@ async function measure(
   const seconds = Number(flags.seconds)
   const rate = Number(flags.rate)
   const queries = (part: string, count: number): string =>
-    workload === 'hit'
-      ? writeQueries(place, 'hot', HOT_NAMES)
-      : writeQueries(place, `${part}${Math.floor(Math.random() * 1e9)}`, count)
+    workload === 'miss'
+      ? writeQueries(place, `${part}${Math.floor(Math.random() * 1e9)}`, count)
+      : writeQueries(place, 'hot', HOT_NAMES, workload === 'own' ? OWN_ZONE : undefined)
   const base = { port: PORT, cpu: CLIENT_CPU }
   const shape = { window: 64, sockets: 4 }
   await runLoad(load, { ...base, ...shape, queries: queries('warm', 600_000), seconds: 2 })
@@ -219,7 +224,11 @@ function report(all: readonly ForwardFigure[]): void {
   })
   const date = new Date().toISOString()
   const head = `${machine()}; medians of ${flags.rounds} rounds of ${flags.seconds} s; ${date.slice(0, 10)}`
-  const text = [head, ...(['hit', 'miss'] as const).map(kind => formatTable(kind, figures, flags.rate))].join('\n\n')
+  const text = [
+    head,
+    ...(['hit', 'miss'] as const).map(kind => formatTable(kind, figures, flags.rate)),
+    comparedWithOwn(figures),
+  ].join('\n\n')
   console.log(text)
   const results = new URL('../results/', import.meta.url)
   mkdirSync(results, { recursive: true })

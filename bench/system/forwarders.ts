@@ -1,5 +1,5 @@
 /** Servers for `bench/system/forward.ts`: forwarders with the same upstream and a cache of the usual size, and upstreams. */
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { findProgram } from './peers.ts'
@@ -9,6 +9,8 @@ export interface Forwarder {
   readonly name: string
   /** null: it is not installed. */
   readonly program: string | null
+  /** Whether it also answers for {@link OWN_ZONE}. */
+  readonly hasOwnZone?: boolean
   /** Writes its configuration into `directory`. */
   command(
     directory: string,
@@ -20,12 +22,17 @@ export interface Forwarder {
 const ENTRY = fileURLToPath(new URL('../../bin/waypost.js', import.meta.url))
 /** Every name below it has an address; the TTL is long, so that a cache keeps what it has. */
 const ZONE = 'bench.example'
-const ZONE_FILE = `$ORIGIN ${ZONE}.\n$TTL 3600\n@ SOA ns hostmaster 1 7200 1800 86400 60\n@ NS ns\nns AAAA ::1\n* A 192.0.2.1\n`
+/** A zone of our own that has the names that are asked again and again, with one address each. */
+export const OWN_ZONE = 'bench.internal'
+/** How many names are asked again and again. */
+export const HOT_NAMES = 1000
+const ZONE_HEAD = '@ SOA ns hostmaster 1 7200 1800 86400 60\n@ NS ns\nns AAAA ::1\n'
+const ZONE_FILE = `$ORIGIN ${ZONE}.\n$TTL 3600\n${ZONE_HEAD}* A 192.0.2.1\n`
 
 /** All of them, ours first. */
 export function forwarders(): readonly Forwarder[] {
   return [
-    { name: 'Waypost', program: process.execPath, command: waypost('batched') },
+    { name: 'Waypost', program: process.execPath, hasOwnZone: true, command: waypost('batched') },
     { name: 'Waypost on node:dgram', program: process.execPath, command: waypost('portable') },
     { name: 'Unbound', program: findProgram('unbound'), command: unbound },
     { name: 'dnsmasq', program: findProgram('dnsmasq'), command: dnsmasq },
@@ -42,9 +49,8 @@ export function authorities(): readonly Forwarder[] {
 }
 
 /** Writes a query file of `native/load.c` with names that begin with `prefix`. @returns its path. */
-export function writeQueries(directory: string, prefix: string, count: number): string {
-  const [zone = '', top = ''] = ZONE.split('.')
-  const tail = [zone, top].flatMap(label => [label.length, ...Buffer.from(label)])
+export function writeQueries(directory: string, prefix: string, count: number, zone: string = ZONE): string {
+  const tail = zone.split('.').flatMap(label => [label.length, ...Buffer.from(label)])
   const parts: Buffer[] = []
   for (let i = 0; i < count; i++) {
     const label = `${prefix}-${i}`
@@ -52,7 +58,7 @@ export function writeQueries(directory: string, prefix: string, count: number): 
     const message = [0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, ...name, 0, 1, 0, 1]
     parts.push(Buffer.from([0, message.length, 0, 1, ...message]))
   }
-  const file = join(directory, `${prefix}.bin`)
+  const file = join(directory, `${prefix}.${zone}.bin`)
   writeFileSync(file, Buffer.concat(parts))
   return file
 }
@@ -60,11 +66,15 @@ export function writeQueries(directory: string, prefix: string, count: number): 
 function waypost(transport: 'batched' | 'portable'): Forwarder['command'] {
   return (directory, port, upstream) => {
     const file = join(directory, 'waypost.yaml')
+    const zones = join(directory, 'zones')
+    mkdirSync(zones, { recursive: true })
+    const hosts = Array.from({ length: HOT_NAMES }, (_, i) => `hot-${i} A 192.0.2.1\n`).join('')
+    writeFileSync(join(zones, `${OWN_ZONE}.zone`), `$ORIGIN ${OWN_ZONE}.\n$TTL 3600\n${ZONE_HEAD}${hosts}`)
     writeFileSync(
       file,
       [
         `networks: [{ name: bench, cluster: { source: { manifests: ${join(directory, 'none')} } } }]`,
-        `dns: { listen: ["[::1]:${port}"], workers: 1, transport: ${transport}, zones: null, forward: { upstreams: ["[::1]:${upstream}"] } }`,
+        `dns: { listen: ["[::1]:${port}"], workers: 1, transport: ${transport}, zones: ${zones}, forward: { upstreams: ["[::1]:${upstream}"] } }`,
         `http: { listen: "[::1]:${port + 1}" }`,
         `data: ${join(directory, 'data')}`,
       ].join('\n'),
