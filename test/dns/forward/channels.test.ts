@@ -115,6 +115,22 @@ for (const kind of ['batched', 'portable'] as const) {
       await expect(ask(channel, 'c.example')).rejects.toThrow(/ECONNREFUSED/)
     })
 
+    it('says so of every question when one socket asks a closed port again and again', async () => {
+      const upstream = await startUpstream(GOOD)
+      const channel = open(upstream.port)
+      await upstream.close()
+      const attempts = Array.from({ length: 300 }, (_, i) => new TestAttempt(`n${i}.example`))
+      for (const attempt of attempts) {
+        channel.send(attempt)
+        // The refusal of the one before is what the next system call on the socket says.
+        channel.flush()
+      }
+      const outcomes = await Promise.allSettled(attempts.map(attempt => attempt.outcome))
+      expect(outcomes.map(outcome => String(outcome.status === 'rejected' && outcome.reason))).toSatisfy(
+        (reasons: string[]) => reasons.every(reason => reason.includes('ECONNREFUSED')),
+      )
+    })
+
     it('forgets what was cancelled', async () => {
       const upstream = await startUpstream(() => null)
       const channel = open(upstream.port)

@@ -58,7 +58,7 @@ export class DatagramBatch {
       if (result > 0) sent += result
       else if (result === -EAGAIN || result === -ENOBUFS) return
       else if (result !== -EINTR) {
-        holder.fail(new SystemCallError('send to the upstream', result))
+        holder.fail(new SystemCallError('send to the upstream', -result))
         return
       }
     }
@@ -70,7 +70,7 @@ export class DatagramBatch {
     for (let received = BATCH; received === BATCH && holder.descriptor >= 0; ) {
       received = this.calls.receive(holder.descriptor, vector.receivePointer, BATCH, MSG_DONTWAIT)
       if (received < 0 && received !== -EAGAIN && received !== -EINTR) {
-        holder.fail(new SystemCallError('receive from the upstream', received))
+        holder.fail(new SystemCallError('receive from the upstream', -received))
       }
       for (let i = 0; i < received; i++) {
         const isWhole = (vector.flagsOf(i) & MSG_TRUNC) === 0
