@@ -135,7 +135,8 @@ export class Exchange implements Timed {
     this.#pending.delete(attempt)
     const now = clock()
     if (upstream.answered(now - attempt.sentAt)) this.#parts.stateChanged(upstream, null)
-    if (incoming.kind === 'cut') this.#askAgainOverStream(attempt)
+    if (attempt.edns === 'trial' && incoming.kind !== 'failed') upstream.plainUntil = now + PLAIN_MS
+    if (incoming.kind === 'cut') this.#cut(attempt)
     else if (incoming.kind === 'failed') this.#failed(attempt, incoming.answer)
     else {
       upstream.figures.result(incoming.answer.rcode === RCODE.NXDOMAIN ? 'nxdomain' : 'answer')
@@ -158,9 +159,8 @@ export class Exchange implements Timed {
     const { upstream } = attempt
     upstream.figures.result('failed')
     const isOfEdns = answer.rcode === RCODE.FORMERR || answer.rcode === RCODE.NOTIMP || answer.rcode === RCODE.BADVERS
-    if (isOfEdns && attempt.hasEdns) {
-      upstream.plainUntil = this.#parts.clock() + PLAIN_MS
-      this.#try(upstream, upstream.channel)
+    if (isOfEdns && attempt.edns === 'with') {
+      this.#try(upstream, upstream.channel, 'trial')
       return
     }
     // Whatever the code, to our client the resolution has failed.
@@ -172,8 +172,13 @@ export class Exchange implements Timed {
     if (this.#pending.size === 0) this.#tryAnother()
   }
 
-  #askAgainOverStream(attempt: Try): void {
-    const { upstream } = attempt
+  /** Asks again over a stream; an answer that is cut there, too, would be so again and again. */
+  #cut(attempt: Try): void {
+    const { upstream, channel } = attempt
+    if (channel === upstream.streamChannel) {
+      this.#failed(attempt, failure(RCODE.SERVFAIL, INFO_CODE.invalidData))
+      return
+    }
     upstream.figures.result('cut')
     this.#try(upstream, upstream.streamChannel)
   }
@@ -199,13 +204,13 @@ export class Exchange implements Timed {
     }
   }
 
-  #try(upstream: Upstream, channel: Channel): void {
+  #try(upstream: Upstream, channel: Channel, edns: Try['edns'] | null = null): void {
     const { clock, caseRandom } = this.#parts
     const now = clock()
     const isSecure = upstream.options.protocol === 'tls' || upstream.options.protocol === 'https'
-    const hasEdns = upstream.plainUntil <= now
-    const outgoing = writeQuery(this.question, hasEdns, isSecure ? null : caseRandom)
-    const attempt = new Try(this, upstream, channel, outgoing, now, hasEdns, isSecure)
+    const chosen = edns ?? (upstream.plainUntil <= now ? 'with' : 'without')
+    const outgoing = writeQuery(this.question, chosen === 'with', isSecure ? null : caseRandom)
+    const attempt = new Try(this, upstream, channel, outgoing, now, chosen, isSecure)
     this.#tried.push(upstream)
     this.#pending.add(attempt)
     upstream.figures.sent()
@@ -250,7 +255,8 @@ class Try implements Attempt {
   readonly channel: Channel
   readonly outgoing: OutgoingQuery
   readonly sentAt: number
-  readonly hasEdns: boolean
+  /** `trial`: without, to see whether it is EDNS that the upstream does not know, or the question. */
+  readonly edns: 'with' | 'without' | 'trial'
   readonly isSecure: boolean
   readonly #exchange: Exchange
   #isLate = false
@@ -261,7 +267,7 @@ class Try implements Attempt {
     channel: Channel,
     outgoing: OutgoingQuery,
     sentAt: number,
-    hasEdns: boolean,
+    edns: Try['edns'],
     isSecure: boolean,
   ) {
     this.#exchange = exchange
@@ -269,7 +275,7 @@ class Try implements Attempt {
     this.channel = channel
     this.outgoing = outgoing
     this.sentAt = sentAt
-    this.hasEdns = hasEdns
+    this.edns = edns
     this.isSecure = isSecure
   }
 
