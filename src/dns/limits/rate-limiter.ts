@@ -46,6 +46,8 @@ const CREDIT = 1000
 const TIME_MASK = 0x0fff_ffff
 /** A second: what it gives is the most that is saved up. */
 const FULL_MS = 1000
+/** How far the time of one thread may be ahead of another's. */
+const AHEAD_MS = 10_000
 
 /** Memory for 65,536 prefixes. `seed` is random: nobody may choose prefixes that meet in one set. */
 export function allocateRateTable(seed: readonly [number, number]): SharedArrayBuffer {
@@ -124,8 +126,8 @@ export class RateLimiter {
     const { responsesPerSecond, slip } = this.#limit
     const state = words[entry + 3] as number
     const before = state >>> 4
-    // Another thread's time may be a batch ahead of ours.
-    const isLate = ((time - before) & TIME_MASK) > TIME_MASK / 2
+    // Another thread's time may be a batch ahead of ours. What looks earlier than that was long ago: time goes round.
+    const isLate = ((time - before) & TIME_MASK) > TIME_MASK - AHEAD_MS
     const elapsed = isLate ? 0 : Math.min(FULL_MS, (time - before) & TIME_MASK)
     const when = (isLate ? before : time) << 4
     const credits = Math.min(this.#full, (words[entry + 2] as number) + elapsed * responsesPerSecond)

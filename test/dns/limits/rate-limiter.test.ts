@@ -39,6 +39,14 @@ describe('a source prefix', () => {
     expect(sentOf(judge(limiter, CLIENT, 60_000, 100))).toBe(10)
   })
 
+  it.each([1, 30, 40, 60, 74])('that was quiet for %i hours has its whole limit, and has it a second later', hours => {
+    const limiter = new RateLimiter(limitOf())
+    judge(limiter, CLIENT, 0, 100)
+    const later = hours * 3_600_000
+    expect(sentOf(judge(limiter, CLIENT, later, 100))).toBe(10)
+    expect(sentOf(judge(limiter, CLIENT, later + 1000, 100))).toBe(10)
+  })
+
   it('of a low limit is not kept waiting by fractions', () => {
     const limiter = new RateLimiter(limitOf({ responsesPerSecond: 1 }))
     const verdicts = Array.from({ length: 10_000 }, (_, ms) => judge(limiter, CLIENT, ms, 1)).flat()
