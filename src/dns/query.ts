@@ -50,7 +50,7 @@ export class Query {
   hasEdns = false
   udpSize = 0
   version = 0
-  /** The DO bit (RFC 3225). */
+  /** The DO bit (RFC 3225); false without EDNS. */
   isDnssecOk = false
   /** What its options ask for, bits of {@link ASKS}. */
   asks = 0
@@ -70,6 +70,7 @@ export class Query {
   read(bytes: DataView, start: number, length: number, name: NameHash): number {
     const end = start + length
     this.hasEdns = false
+    this.isDnssecOk = false
     this.asks = 0
     if (!name.scan(bytes, start + HEADER_OCTETS, end - QUESTION_FIXED)) return BAD_QUESTION
     const at = start + HEADER_OCTETS + name.length

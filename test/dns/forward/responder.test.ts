@@ -78,6 +78,26 @@ describe('a name that is not ours', () => {
   })
 })
 
+describe('an answer that an upstream has validated', () => {
+  it('has AD for those who asked with AD or DO, whatever the query before was', () => {
+    const answering = make([ROOT])
+    const ad = (flags: number, isDnssecOk: boolean, udpSize: number | null): boolean => {
+      const query = makeQuery('www.example', 'A', { isDnssecOk, udpSize })
+      query.set([flags >> 8, flags & 0xff], 2)
+      const out = new Uint8Array(512)
+      expect(answering.responder.respond(query, 0, query.length, out, 0, 512, 0, UDP)).toBe(DEFERRED)
+      const answer = { ...failure(0, -1), isAuthentic: true }
+      const given = { question: answering.responder.deferred(), answer }
+      answering.responder.resume(query, 0, query.length, out, 0, 512, 0, UDP, given)
+      return ((out[3] as number) & 0x20) !== 0
+    }
+    expect(ad(0x0120, false, 1232)).toBe(true)
+    expect(ad(0x0100, true, 1232)).toBe(true)
+    expect(ad(0x0100, false, null)).toBe(false)
+    expect(ad(0x0100, false, 1232)).toBe(false)
+  })
+})
+
 describe('a CNAME that leaves our zones', () => {
   it('is put off until its target is known', () => {
     const answering = make([ROOT])
