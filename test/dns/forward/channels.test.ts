@@ -1,10 +1,12 @@
 import { once } from 'node:events'
 import { createSecureServer, type Http2SecureServer, type ServerHttp2Stream } from 'node:http2'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect as connectTcp } from 'node:net'
 import { createServer as createTlsServer, type Server } from 'node:tls'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Attempt, Channel } from '#src/dns/forward/channel/channel.ts'
 import { Channels } from '#src/dns/forward/channel/channels.ts'
+import { HttpsChannel } from '#src/dns/forward/channel/https.ts'
+import { StreamChannel } from '#src/dns/forward/channel/stream.ts'
 import { RandomSource } from '#src/dns/forward/exchange/random.ts'
 import { writeQuery } from '#src/dns/forward/message/outgoing.ts'
 import type { UpstreamOptions } from '#src/dns/forward/options.ts'
@@ -185,6 +187,40 @@ describe('TCP to an upstream', () => {
     await ask(channel, 'b.example')
   })
 
+  it('opens another connection when a question was given up on one from which nothing comes', async () => {
+    let isSilent = true
+    const upstream = await startUpstream(query => (isSilent ? null : GOOD(query)))
+    let now = 0
+    const connect = () => connectTcp({ host: '::1', port: upstream.port })
+    const channel = keep(new StreamChannel(connect, new RandomSource(), () => now))
+    const [first, second] = [new TestAttempt('a.example'), new TestAttempt('b.example')]
+    channel.send(first)
+    await expect.poll(() => upstream.queries.length).toBe(1)
+    now = 1000
+    channel.send(second)
+    await expect.poll(() => upstream.queries.length).toBe(2)
+    now = 2000
+    channel.cancel(first)
+    await expect(second.outcome).rejects.toThrow(/silent/)
+    await expect.poll(() => upstream.connections).toBe(0)
+    isSilent = false
+    await ask(channel, 'c.example')
+    // Another answer has come meanwhile: the question is the slow one.
+    const slow = new TestAttempt('d.example')
+    isSilent = true
+    channel.send(slow)
+    await expect.poll(() => upstream.queries.length).toBe(4)
+    isSilent = false
+    now = 3000
+    await ask(channel, 'e.example')
+    now = 6000
+    channel.cancel(slow)
+    await ask(channel, 'f.example')
+    const ports = upstream.queries.map(({ from }) => from)
+    expect(new Set(ports.slice(2)).size).toBe(1)
+    expect(ports[0]).not.toBe(ports[2])
+  })
+
   it('says that nobody listens', async () => {
     const upstream = await startUpstream(GOOD)
     await upstream.close()
@@ -279,6 +315,24 @@ describe('HTTPS to an upstream', () => {
   })
 })
 
+it('HTTPS opens another session when a question was given up on one from which nothing comes', async () => {
+  const certificate = makeCertificate('dns.example')
+  const service = await startHttps(certificate, { isSilent: true })
+  let now = 0
+  const { ca, path } = httpsAt(service.port, certificate.cert)
+  const options = { origin: `https://[::1]:${service.port}`, path: path ?? '', serverName: 'localhost', ca }
+  const channel = keep(new HttpsChannel(options, () => now))
+  const attempt = new TestAttempt('a.example')
+  channel.send(attempt)
+  await expect.poll(() => service.requests.length).toBe(1)
+  now = 2000
+  channel.cancel(attempt)
+  const next = new TestAttempt('b.example')
+  next.outcome.catch(() => {})
+  channel.send(next)
+  await expect.poll(() => service.sessions()).toBe(2)
+})
+
 /** A question that notes what comes. */
 class TestAttempt implements Attempt {
   readonly query: Uint8Array
@@ -371,7 +425,7 @@ async function startTls({ cert, key }: { cert: string; key: string }) {
 /** DNS over HTTPS that answers every question. */
 async function startHttps(
   { cert, key }: { cert: string; key: string },
-  { status = 200, type = 'application/dns-message' } = {},
+  { status = 200, type = 'application/dns-message', isSilent = false } = {},
 ) {
   const requests: { path: string; method: string; type: string; body: Uint8Array }[] = []
   const sessions = new Set<{ destroy(): void }>()
@@ -391,6 +445,7 @@ async function startHttps(
       const body = Buffer.concat(parts)
       const [path, method, asked] = [headers[':path'], headers[':method'], headers['content-type']].map(String)
       requests.push({ path: path ?? '', method: method ?? '', type: asked ?? '', body })
+      if (isSilent) return
       stream.respond({ ':status': status, 'content-type': type })
       stream.end(makeReply(readQuery(body, true, 0), {}))
     })

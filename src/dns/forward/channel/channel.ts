@@ -14,6 +14,13 @@ export interface Attempt {
   lost(error: Error): void
 }
 
+/**
+ * A question that was given up after so long, on a connection from which nothing has come since it was asked, says that
+ * nobody is there any more: the connection is closed, for the next question to open another one. The kernel would find
+ * that out after minutes. Milliseconds; less than a health check has patience.
+ */
+export const SILENT_MS = 1500
+
 /** See the top of the file. */
 export interface Channel {
   send(attempt: Attempt): void

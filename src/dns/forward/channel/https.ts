@@ -1,6 +1,6 @@
 /** DNS over HTTPS to an upstream (RFC 8484): one HTTP/2 session that stays open, a POST for each question. */
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2'
-import type { Attempt, Channel } from './channel.ts'
+import { type Attempt, type Channel, SILENT_MS } from './channel.ts'
 
 /** An idle session is closed after this time. */
 const IDLE_MS = 8000
@@ -19,15 +19,26 @@ export interface HttpsService {
   readonly ca: string | null
 }
 
+interface Asked {
+  readonly stream: ClientHttp2Stream
+  readonly session: ClientHttp2Session
+  readonly sentAt: number
+}
+
 /** See the top of the file. */
 export class HttpsChannel implements Channel {
   readonly #service: HttpsService
-  readonly #streams: Map<Attempt, ClientHttp2Stream> = new Map()
+  readonly #clock: () => number
+  readonly #streams: Map<Attempt, Asked> = new Map()
   #session: ClientHttp2Session | null = null
   #failure = new Error('The upstream has closed the connection')
+  /** When something came last. */
+  #heardAt = Number.NEGATIVE_INFINITY
 
-  constructor(service: HttpsService) {
+  /** @param clock milliseconds that only go forward. */
+  constructor(service: HttpsService, clock: () => number = () => performance.now()) {
     this.#service = service
+    this.#clock = clock
   }
 
   send(attempt: Attempt): void {
@@ -43,15 +54,20 @@ export class HttpsChannel implements Channel {
       [constants.HTTP2_HEADER_ACCEPT]: MEDIA_TYPE,
       [constants.HTTP2_HEADER_CONTENT_LENGTH]: attempt.query.length,
     })
-    this.#streams.set(attempt, stream)
+    this.#streams.set(attempt, { stream, session, sentAt: this.#clock() })
     session.setTimeout(0)
     this.#collect(attempt, stream)
     stream.end(attempt.query)
   }
 
   cancel(attempt: Attempt): void {
-    this.#streams.get(attempt)?.close(constants.NGHTTP2_CANCEL)
+    const asked = this.#streams.get(attempt)
+    if (asked === undefined) return
+    const { stream, session, sentAt } = asked
+    stream.close(constants.NGHTTP2_CANCEL)
     this.#forget(attempt)
+    const isSilent = this.#heardAt < sentAt && this.#clock() - sentAt >= SILENT_MS
+    if (isSilent) session.destroy(new Error('The upstream is silent on its connection'))
   }
 
   flush(): void {}
@@ -85,6 +101,7 @@ export class HttpsChannel implements Channel {
     /** What the response says; null: nothing yet. */
     let response: string | null = null
     stream.on('response', headers => {
+      this.#heardAt = this.#clock()
       const status = headers[':status']
       const type = headers[constants.HTTP2_HEADER_CONTENT_TYPE]
       response = status === 200 && type === MEDIA_TYPE ? '' : `status ${status}, content type ${type}`

@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net'
 import { FrameReader } from '../../tcp/framing.ts'
 import type { RandomSource } from '../exchange/random.ts'
-import type { Attempt, Channel } from './channel.ts'
+import { type Attempt, type Channel, SILENT_MS } from './channel.ts'
 
 /** Connections to one upstream. */
 const CONNECTIONS = 4
@@ -18,7 +18,15 @@ interface Connection {
   readonly socket: Socket
   readonly waiting: Map<number, Attempt>
   readonly reader: FrameReader
+  /** When something came last. */
+  heardAt: number
   isClosed: boolean
+}
+
+interface Place {
+  readonly connection: Connection
+  readonly id: number
+  readonly sentAt: number
 }
 
 /** See the top of the file. */
@@ -26,12 +34,17 @@ export class StreamChannel implements Channel {
   readonly #connect: () => Socket
   readonly #random: RandomSource
   readonly #connections: Connection[] = []
-  readonly #places: Map<Attempt, { readonly connection: Connection; readonly id: number }> = new Map()
+  readonly #places: Map<Attempt, Place> = new Map()
+  readonly #clock: () => number
 
-  /** @param connect opens a connection, which need not be ready yet. */
-  constructor(connect: () => Socket, random: RandomSource) {
+  /**
+   * @param connect opens a connection, which need not be ready yet.
+   * @param clock milliseconds that only go forward.
+   */
+  constructor(connect: () => Socket, random: RandomSource, clock: () => number = () => performance.now()) {
     this.#connect = connect
     this.#random = random
+    this.#clock = clock
   }
 
   send(attempt: Attempt): void {
@@ -43,17 +56,17 @@ export class StreamChannel implements Channel {
     frame.set(query, 2)
     frame.writeUInt16BE(id, 2)
     connection.waiting.set(id, attempt)
-    this.#places.set(attempt, { connection, id })
+    this.#places.set(attempt, { connection, id, sentAt: this.#clock() })
     connection.socket.setTimeout(0)
     connection.socket.write(frame)
   }
 
   cancel(attempt: Attempt): void {
-    const place = this.#places.get(attempt)
+    const place = this.#forget(attempt)
     if (place === undefined) return
-    this.#places.delete(attempt)
-    place.connection.waiting.delete(place.id)
-    if (place.connection.waiting.size === 0) place.connection.socket.setTimeout(IDLE_MS)
+    const { connection, sentAt } = place
+    const isSilent = connection.heardAt < sentAt && this.#clock() - sentAt >= SILENT_MS
+    if (isSilent) connection.socket.destroy(new Error('The upstream is silent on its connection'))
   }
 
   flush(): void {}
@@ -81,7 +94,13 @@ export class StreamChannel implements Channel {
 
   #open(): Connection {
     const socket = this.#connect()
-    const connection: Connection = { socket, waiting: new Map(), reader: new FrameReader(), isClosed: false }
+    const connection: Connection = {
+      socket,
+      waiting: new Map(),
+      reader: new FrameReader(),
+      heardAt: Number.NEGATIVE_INFINITY,
+      isClosed: false,
+    }
     this.#connections.push(connection)
     let failure = new Error('The upstream has closed the connection')
     socket.setNoDelay(true)
@@ -97,6 +116,7 @@ export class StreamChannel implements Channel {
 
   #receive(connection: Connection, segment: Uint8Array): void {
     const { reader, waiting } = connection
+    connection.heardAt = this.#clock()
     reader.push(segment)
     while (!connection.isClosed && reader.next()) {
       const message = reader.bytes.slice(reader.start, reader.start + reader.length)
@@ -105,9 +125,19 @@ export class StreamChannel implements Channel {
         break
       }
       const attempt = waiting.get(((message[0] as number) << 8) | (message[1] as number))
-      if (attempt?.received(message) === true) this.cancel(attempt)
+      if (attempt?.received(message) === true) this.#forget(attempt)
     }
     reader.settle()
+  }
+
+  #forget(attempt: Attempt): Place | undefined {
+    const place = this.#places.get(attempt)
+    if (place === undefined) return undefined
+    this.#places.delete(attempt)
+    const { waiting, socket } = place.connection
+    waiting.delete(place.id)
+    if (waiting.size === 0) socket.setTimeout(IDLE_MS)
+    return place
   }
 
   #closed(connection: Connection, failure: Error): void {
