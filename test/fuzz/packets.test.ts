@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { PacketMaker, readCorpus } from './packets.ts'
 import { Random, seedOf } from './random.ts'
-import { fuzzPackets } from './run-packets.ts'
+import { fuzzPackets } from './runs/packets.ts'
 import { World } from './world.ts'
 
 const RUNS = Number(process.env['WAYPOST_FUZZ'] ?? 20_000)

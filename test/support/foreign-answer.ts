@@ -1,8 +1,13 @@
 /** Answers from outside as the forwarder hands them on (drawing in `forward/answer.ts`), made from lines of text. */
 import { type ForeignAnswer, QUESTION_POINTER, RELATIVE_POINTER } from '#src/dns/forward/answer.ts'
+import { Query } from '#src/dns/query.ts'
+import { Reply } from '#src/dns/reply.ts'
 import { foldName, parseName } from '#src/wire/name.ts'
 import { typeNumber } from '#src/wire/record-type.ts'
 import { makeRdata, u16 } from './answering.ts'
+import { type DecodedMessage, decodeMessage } from './message-decoder.ts'
+
+const ROOM = 65_535
 
 /** What is said about a name. Records are lines `name TTL TYPE data`. */
 export interface AnswerText {
@@ -48,6 +53,20 @@ export function makeForeign({ name, rcode = 0, answers = [], authority = [], ...
     infoCode: -1,
     infoText: new Uint8Array(0),
   }
+}
+
+/** A reply with the answer, as a strict reader sees it. @param name of the question, wire form. */
+export function replyWith(answer: ForeignAnswer, name: Uint8Array, type: number): DecodedMessage {
+  const head = [0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]
+  const question = Uint8Array.of(...head, ...name, type >> 8, type & 255, 0, 1)
+  const out = new DataView(new ArrayBuffer(ROOM))
+  const reply = new Reply()
+  const parsed = new Query()
+  reply.configure({ udpLimit: 1232, nsid: null, cookie: null, keepaliveMs: 0 }, true)
+  reply.open(out, 0, ROOM, new DataView(question.buffer), 0, question.length, parsed, 0)
+  reply.appendForeign(answer, 12)
+  const length = reply.close(parsed)
+  return decodeMessage(new Uint8Array(out.buffer, 0, length))
 }
 
 function rdataOf(type: string, data: readonly string[]): number[] {

@@ -5,13 +5,11 @@ import { RandomSource } from '#src/dns/forward/exchange/random.ts'
 import { type Incoming, IncomingReader } from '#src/dns/forward/message/incoming.ts'
 import { writeQuery } from '#src/dns/forward/message/outgoing.ts'
 import type { ForeignQuestion } from '#src/dns/forward/question.ts'
-import { Query } from '#src/dns/query.ts'
-import { Reply } from '#src/dns/reply.ts'
 import { foldName, nameOfKey, parseName } from '#src/wire/name.ts'
 import { formatRdata } from '#src/wire/rdata-text.ts'
-import { typeName, typeNumber } from '#src/wire/record-type.ts'
+import { TYPE, typeName, typeNumber } from '#src/wire/record-type.ts'
 import { type MadeAnswer, makeRecord, makeReply, readQuery } from '#support/fake-upstream.ts'
-import { type DecodedMessage, decodeMessage } from '#support/message-decoder.ts'
+import { replyWith } from '#support/foreign-answer.ts'
 
 const SOA = 'example. 60 SOA ns.example. hm.example. 1 2 3 4 60'
 
@@ -171,7 +169,7 @@ describe('an answer of an upstream', () => {
             ...tail,
           )
           const incoming = reader.read(message, question, asked, false)
-          if (incoming.kind === 'answer') replyWith(incoming.answer, 'www.example.', 'A')
+          if (incoming.kind === 'answer') replyWith(incoming.answer, parseName('www.example'), TYPE.A)
         },
       ),
       { numRuns: 5000 },
@@ -194,7 +192,7 @@ describe('an answer of an upstream', () => {
         const message = Uint8Array.from(good)
         for (const { at, octet } of changes) message[at] = octet
         const incoming = reader.read(message, question, asked, false)
-        if (incoming.kind === 'answer') replyWith(incoming.answer, 'www.example.', 'A')
+        if (incoming.kind === 'answer') replyWith(incoming.answer, parseName('www.example'), TYPE.A)
       }),
       { numRuns: 5000 },
     )
@@ -227,22 +225,10 @@ function kept(made: MadeAnswer, change: Partial<ForeignQuestion> = {}): string[]
 }
 
 function recordsOf(answer: ForeignAnswer, name: string, type: string): string[] {
-  const message = replyWith(answer, name, type)
+  const message = replyWith(answer, parseName(name), typeNumber(type) ?? 0)
   return [...message.answers, ...message.authorities].map(
     ({ name: owner, ttl, type: kind, rdata }) => `${owner} ${ttl} ${typeName(kind)} ${formatRdata(kind, rdata)}`,
   )
-}
-
-function replyWith(answer: ForeignAnswer, name: string, type: string): DecodedMessage {
-  const question = Uint8Array.of(0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, ...parseName(name), 0, typeNumber(type) ?? 0, 0, 1)
-  const out = new DataView(new ArrayBuffer(65_535))
-  const reply = new Reply()
-  const parsed = new Query()
-  reply.configure({ udpLimit: 1232, nsid: null, cookie: null, keepaliveMs: 0 }, true)
-  reply.open(out, 0, 65_535, new DataView(question.buffer), 0, question.length, parsed, 0)
-  reply.appendForeign(answer, 12)
-  const length = reply.close(parsed)
-  return decodeMessage(new Uint8Array(out.buffer, 0, length))
 }
 
 function withType(asked: Uint8Array, type: number): Uint8Array {

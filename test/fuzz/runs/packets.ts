@@ -1,7 +1,7 @@
 /** Gives packets to a server in process and checks every reply. */
-import { PacketMaker } from './packets.ts'
-import { Random } from './random.ts'
-import { World } from './world.ts'
+import { PacketMaker } from '../packets.ts'
+import { Random } from '../random.ts'
+import { World } from '../world.ts'
 
 const CAPACITIES: readonly number[] = [512, 513, 1232, 4096, 65_535, 65_535]
 const SOURCES: readonly Uint8Array[] = Array.from({ length: 200 }, (_, i) =>
