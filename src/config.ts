@@ -57,6 +57,8 @@ export function loadConfig(options: {
   const base = file === null ? surroundings.cwd : dirname(file)
   const faults: Fault[] = []
   const tree = file === null ? EMPTY_MAP : parseTree(readConfigFile(file, surroundings), faults)
+  // What is no YAML means nothing: keys that are made of its pieces would only hide the fault.
+  if (faults.length > 0) throw new ConfigError(file ?? '', inOrder(faults))
   const read = fileSchema(text => completePath(text, base, surroundings.home)).read(tree, '', faults)
   if (read === null || faults.length > 0) throw new ConfigError(file ?? '', inOrder(faults))
   const content = overrideFile(read.value, flags)

@@ -115,6 +115,10 @@ dns:
     expect(faultsOf(`${NETWORK}dns: { listen: [::1]:53 }\n`)[0]).toMatch(/^ \(2\): is no YAML/)
   })
 
+  it('that is no YAML has no other fault', () => {
+    expect(faultsOf(`nonsense: [\n${NETWORK}`)).toEqual([expect.stringMatching(/is no YAML/)])
+  })
+
   it('refuses a key that is written twice', () => {
     expect(faultsOf(`${NETWORK}data: a\ndata: b\n`)[0]).toMatch(/^ \(3\): is no YAML: .*unique/)
   })
