@@ -11,7 +11,6 @@
  */
 import { statSync } from 'node:fs'
 import { normalize } from 'node:path'
-import { WaypostError } from '../errors.ts'
 import { ChangeWatch, type Settled } from './manifests/change-watch.ts'
 import type { FileContent } from './manifests/file-reader.ts'
 import { FileSet } from './manifests/file-set.ts'
@@ -81,16 +80,10 @@ export class ManifestSource implements Source {
     })
   }
 
-  /**
-   * Resolves when what the directory holds was applied. A directory that is not there (yet) is waited for. Rejects
-   * with `WAY_USAGE` when the path is something else than a directory.
-   */
+  /** Resolves when what the directory holds was applied; one that is not there (yet), or is a file, is waited for. */
   async start(sink: SourceSink): Promise<void> {
     this.#sink = sink
     this.#startedAt = this.#clock()
-    if (statSync(this.#directory, { throwIfNoEntry: false })?.isDirectory() === false) {
-      throw new WaypostError('WAY_USAGE', `Cannot read manifests from "${this.#directory}": it is not a directory`)
-    }
     this.#lookAtEverything(true)
     this.#timer = setInterval(() => this.#look(), this.#lookMs)
     this.#timer.unref()
@@ -185,11 +178,11 @@ export class ManifestSource implements Source {
   }
 
   #lose(reason: string): void {
-    if (this.#lost === null) {
-      const fields = { event: 'manifests_lost', directory: this.#directory, reason }
-      this.#log.warn(fields, 'The manifests are away; everything they held stays')
+    const held = this.#isSynced ? ', and everything it held stays' : ''
+    const message = `The folder of manifests cannot be used${held}: ${reason}`
+    if (this.#lost?.message !== message) {
+      this.#log.warn({ event: 'manifests_lost', directory: this.#directory }, message)
     }
-    const message = `The directory cannot be used, and everything it held stays: ${reason}`
     this.#lost = { code: 'WAY_MANIFEST_PARSE', file: this.#directory, line: null, field: null, message }
     this.#report()
   }
@@ -225,7 +218,9 @@ export class ManifestSource implements Source {
     const reported = new Map(list.map(problem => [JSON.stringify(problem), problem]))
     if (reported.size === this.#reported.size && list.every(p => this.#reported.has(JSON.stringify(p)))) return
     for (const [text, problem] of reported) {
-      if (!this.#reported.has(text)) this.#log.warn({ event: 'manifest_problem', ...problem }, problem.message)
+      if (this.#reported.has(text) || problem === this.#lost) continue
+      const { message, ...fields } = problem
+      this.#log.warn({ event: 'manifest_problem', ...fields }, message)
     }
     this.#reported = reported
     this.#sink?.problems(list)

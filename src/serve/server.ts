@@ -253,17 +253,17 @@ class Assembly {
         this.#loadedZones = zones
         const refused = await this.#control.setZoneFiles(zones.map(loaded => loaded.zone))
         this.#refusedZones = refusedZones(zones, refused)
-        for (const problem of this.#refusedZones) {
-          this.#log.error({ event: 'zone_refused', ...problem }, problem.message)
-        }
+        this.#tellZoneProblems('zone_refused', this.#refusedZones)
       },
       onProblems: list => {
         this.#zoneProblems = list
-        for (const problem of list) {
-          this.#log.error({ event: 'zone_problem', ...problem }, problem.message)
-        }
+        this.#tellZoneProblems('zone_problem', list)
       },
     })
+  }
+
+  #tellZoneProblems(event: string, problems: readonly ZoneProblem[]): void {
+    for (const { message, ...fields } of problems) this.#log.error({ event, ...fields }, message)
   }
 
   #declareHealth(): void {

@@ -41,11 +41,17 @@ describe('the first state', () => {
     await until(() => watched.source.lastSeen(), 1_000)
   })
 
-  it('is refused when the path is a file', async () => {
+  it('waits while the path is a file, and says so', async () => {
     await using watched = new Watched()
     rmSync(watched.directory, { recursive: true })
     writeFileSync(watched.directory, '')
-    await expect(watched.start()).rejects.toMatchObject({ code: 'WAY_USAGE' })
+    const started = watched.start()
+    expect(watched.problemList[0]?.message).toBe('The folder of manifests cannot be used: it is not a directory')
+    expect(watched.log.events()).toEqual(['manifests_lost'])
+    unlinkSync(watched.directory)
+    watched.write('a.yaml', manifest('a', 1))
+    await started
+    expect(watched.services()).toBe('a:1')
   })
 
   it('kinds that are not used are told in the debug log', async () => {

@@ -53,7 +53,8 @@ export class Problems {
     if (texts.size === this.#told.size && texts.isSubsetOf(this.#told)) return
     for (const problem of list) {
       if (problem.code !== 'WAY_KUBERNETES_OBJECT' || this.#told.has(JSON.stringify(problem))) continue
-      this.#log.warn({ event: 'kubernetes_object_refused', ...problem }, problem.message)
+      const { message, ...fields } = problem
+      this.#log.warn({ event: 'kubernetes_object_refused', ...fields }, message)
     }
     this.#told = texts
     this.#tell(list)

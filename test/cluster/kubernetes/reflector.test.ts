@@ -269,7 +269,7 @@ describe('a watch', () => {
     const waits = followed.log.lines
       .filter(line => line.fields['reason'] === 'short')
       .map(line => line.fields['waitMs'])
-    expect(waits).toEqual(expect.arrayContaining([2.5, 5, 10, 20]))
+    expect(waits).toEqual(expect.arrayContaining([3, 5, 10, 20]))
   })
 
   it('whose server was restored from a backup takes every object, also those of a version that is known', async () => {
@@ -296,12 +296,12 @@ describe('the wait after a failure', () => {
     await using followed = await started(({ api }) => api.add(service('a', 1)))
     await followed.api.stop()
     await until(() => waits(followed).length >= 5, true)
-    expect(waits(followed).slice(0, 5)).toEqual([2.5, 5, 10, 20, 20])
+    expect(waits(followed).slice(0, 5)).toEqual([3, 5, 10, 20, 20])
     followed.api.store.compact()
     await followed.api.start()
     await until(() => followed.figures('services').relists, 1)
     const reasons = followed.log.lines.filter(({ fields }) => fields['resource'] === 'services')
-    expect(reasons.at(-1)?.fields).toMatchObject({ reason: 'gone', waitMs: 2.5 })
+    expect(reasons.at(-1)?.fields).toMatchObject({ reason: 'gone', waitMs: 3 })
   })
 
   it('is said once as a warning while the reason is the same', async () => {

@@ -31,14 +31,14 @@ export class BackOff {
   }
 
   /**
-   * The wait after a failure at `now`, from 0 to the present bound (full jitter). A server that asks for a wait gets
-   * that and the jitter on top.
+   * The wait after a failure at `now`, in whole milliseconds from 0 to the present bound (full jitter). A server that
+   * asks for a wait gets that and the jitter on top.
    */
   after(now: number, retryAfterMs: number | null): number {
     const { firstMs, longestMs, healthyMs } = this.#times
     if (now - this.#failedAt > healthyMs) this.#next = firstMs
     this.#failedAt = now
-    const wait = this.#random() * this.#next
+    const wait = Math.round(this.#random() * this.#next)
     this.#next = Math.min(this.#next * 2, longestMs)
     return (retryAfterMs ?? 0) + wait
   }
