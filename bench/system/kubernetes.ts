@@ -1,5 +1,5 @@
 /**
- * `node bench/system/kubernetes.ts`: what a large cluster costs that is followed through its API server. The server is
+ * `npm run bench:kubernetes`: what a large cluster costs that is followed through its API server. The server is
  * a fake one in this process; Waypost is started as the launcher starts it.
  *
  * node bench/system/kubernetes.ts [--services N] [--slices N] [--endpoints N] [--lists]
