@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto'
+import { KeyObject, webcrypto, X509Certificate } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -26,6 +26,27 @@ const cleanUps: (() => unknown)[] = []
 afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp()
 })
+
+/** An authority such as other tools make. */
+async function makeRsaAuthority(): Promise<KeyedCertificate> {
+  await import('reflect-metadata')
+  const x509 = await import('@peculiar/x509')
+  const signingAlgorithm = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }
+  const kind = { ...signingAlgorithm, modulusLength: 2048, publicExponent: Uint8Array.of(1, 0, 1) }
+  const keys = await webcrypto.subtle.generateKey(kind, true, ['sign', 'verify'])
+  const extensions = [new x509.BasicConstraintsExtension(true, 0, true)]
+  const dates = { notBefore: new Date(Date.now() - DAY), notAfter: new Date(Date.now() + 300 * DAY) }
+  const name = 'CN=foreign'
+  const made = await x509.X509CertificateGenerator.createSelfSigned({
+    name,
+    ...dates,
+    signingAlgorithm,
+    keys,
+    extensions,
+  })
+  const key = KeyObject.from(keys.privateKey as CryptoKey).export({ type: 'pkcs8', format: 'pem' })
+  return { cert: made.toString('pem'), key: String(key) }
+}
 
 /** A replica with a clock that the test moves. */
 class Replica {
@@ -140,6 +161,18 @@ describe('replicas that share an authority', () => {
     expect(isBelieved(replica.serving, cluster)).toBe(true)
   })
 
+  it('make an authority in place of one whose key is of another kind', async () => {
+    const cluster = new FakeCluster()
+    configure(cluster)
+    const foreign = await makeRsaAuthority()
+    const encoded = (text: string): string => Buffer.from(text).toString('base64')
+    const data = { 'ca.crt': encoded(foreign.cert), 'ca.key': encoded(foreign.key) }
+    cluster.put(SECRET, { metadata: { name: 'waypost-ca' }, data })
+    const replica = new Replica(cluster)
+    await replica.keeper.pass()
+    expect(isBelieved(replica.serving, cluster)).toBe(true)
+  })
+
   it('sign a new serving certificate when a third of its life is left', async () => {
     const cluster = new FakeCluster()
     configure(cluster)
@@ -230,6 +263,22 @@ describe('replicas that share an authority', () => {
     await replica.keeper.start()
     expect(replica.said).toEqual(['certificate_problem'])
     cluster.down = false
+    await vi.advanceTimersByTimeAsync(5000)
+    vi.useRealTimers()
+    await vi.waitFor(() => expect(replica.issued).toHaveLength(1), { timeout: 5000 })
+    replica.keeper.stop()
+  })
+
+  it('try again after a pass that failed as nobody expected', async () => {
+    const cluster = new FakeCluster()
+    configure(cluster)
+    const replica = new Replica(cluster)
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    cleanUps.push(() => vi.useRealTimers())
+    const request = vi.spyOn(cluster, 'request').mockRejectedValue(new RangeError('a defect'))
+    await replica.keeper.start()
+    expect(replica.said).toEqual(['certificate_problem'])
+    request.mockRestore()
     await vi.advanceTimersByTimeAsync(5000)
     vi.useRealTimers()
     await vi.waitFor(() => expect(replica.issued).toHaveLength(1), { timeout: 5000 })

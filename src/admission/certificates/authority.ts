@@ -72,8 +72,9 @@ export class CertificateKeeper {
       // Who installs it waits for the first answer.
       if (this.#isAwaited) delay = RETRY_INTERVAL
     } catch (error) {
-      if (!(error instanceof WaypostError)) throw error
-      this.#say({ event: 'certificate_problem', code: error.code }, error.message)
+      // Whatever it is, the next pass is worth a try: without passes the certificate runs out.
+      const code = error instanceof WaypostError ? error.code : 'WAY_INTERNAL'
+      this.#say({ event: 'certificate_problem', code }, error instanceof Error ? error.message : String(error))
       delay = RETRY_INTERVAL
     }
     if (this.#stopped) return

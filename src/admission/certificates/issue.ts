@@ -87,11 +87,16 @@ export async function issueServing(
   return { cert: lines(certificate.toString('pem')), key: await exportKey(keys.privateKey) }
 }
 
-/** Whether the pair is an authority that may sign: it parses, the key is the certificate's, it is valid now. */
+/**
+ * Whether the pair is an authority that we can sign with: it parses, its key is of the kind that we make and is the
+ * certificate's, it is valid now.
+ */
 export function isAuthority({ cert, key }: KeyedCertificate, now: number): boolean {
   try {
     const certificate = new X509Certificate(cert)
-    return certificate.ca && certificate.checkPrivateKey(createPrivateKey(key)) && endOf(cert) > now
+    const privateKey = createPrivateKey(key)
+    const isOurKind = privateKey.asymmetricKeyDetails?.namedCurve === 'prime256v1'
+    return isOurKind && certificate.ca && certificate.checkPrivateKey(privateKey) && endOf(cert) > now
   } catch {
     return false
   }
