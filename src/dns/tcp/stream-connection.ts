@@ -28,7 +28,8 @@ export interface ConnectionOptions extends ConnectionLimits {
 /**
  * Answers a connection. What it may hold: one message that is not whole yet; and while the client does not read, answers
  * up to the limit and one more, and the queries that were read before reading stopped (a segment, and the socket's
- * high-water mark).
+ * high-water mark). Replies that come later from upstreams may take as much again; a client that does not read those
+ * either is cut off.
  *
  * One clock bounds its life: it starts again with every message that was answered and whenever all answers have left,
  * so that it ends an idle client, one that sends a message octet by octet, and one that never reads.
@@ -166,7 +167,10 @@ export class StreamConnection {
     this.#deferred++
     this.#context.defer({ query, source: this.#source, view, transport }, reply => {
       this.#deferred--
-      if (reply !== null && !this.#socket.destroyed) {
+      if (reply !== null && this.#isStalled && this.#socket.writableLength + reply.length > 2 * this.#maxBytes) {
+        this.#closedBy = CLOSE.bytes
+        this.#socket.destroy()
+      } else if (reply !== null && !this.#socket.destroyed) {
         const frame = new Uint8Array(2 + reply.length)
         frame[0] = reply.length >> 8
         frame[1] = reply.length & 0xff
