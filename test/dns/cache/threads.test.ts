@@ -48,6 +48,28 @@ describe('readers in other threads', () => {
   })
 })
 
+it('A writer that takes over waits until readers have let go of what they were with', async () => {
+  const buffers = allocateCache({ maxBytes: BYTES, maxEntries: 600 }, hashKeys(3), monotonicMs())
+  const control = new Int32Array(buffers.control)
+  control[CACHE_CONTROL.readers] = 1
+  new CacheWriter(buffers, RULES)
+  expect(control[CACHE_CONTROL.epoch]).toBe(0)
+  // In the midst of a batch when the epoch moves.
+  const code = `
+    const { parentPort, workerData: { control, epoch, taken } } = require('node:worker_threads')
+    const words = new Int32Array(control)
+    parentPort.postMessage('reading')
+    while (Atomics.load(words, epoch) === 0) Atomics.wait(words, epoch, 0, 1)
+    Atomics.wait(words, epoch, 1, 40)
+    Atomics.store(words, taken, 1)`
+  const workerData = { control: buffers.control, epoch: CACHE_CONTROL.epoch, taken: CACHE_CONTROL.taken }
+  const thread = new Worker(code, { eval: true, workerData })
+  await once(thread, 'message')
+  new CacheWriter(buffers, RULES)
+  expect(control[CACHE_CONTROL.taken]).toBe(1)
+  await thread.terminate()
+})
+
 /** Stores answers of all sizes as fast as memory comes free. @returns octets of records that were stored. */
 async function change(writer: CacheWriter): Promise<number> {
   const answers = new KeptAnswer()

@@ -49,6 +49,16 @@ export class Grace {
     if (this.isSeen()) this.#freeWaiting()
   }
 
+  /**
+   * Begins another epoch and waits until every reader has seen it, up to `ms` milliseconds: who has not by then is dead,
+   * most likely, and holds no place. Blocks the thread.
+   */
+  wait(ms: number): void {
+    const control = this.#control
+    const epoch = Atomics.add(control, CACHE_CONTROL.epoch, 1) + 1
+    for (let waited = 0; waited < ms && !this.isSeen(); waited++) Atomics.wait(control, CACHE_CONTROL.epoch, epoch, 1)
+  }
+
   /** Whether every reader has seen the present epoch. */
   isSeen(): boolean {
     const control = this.#control

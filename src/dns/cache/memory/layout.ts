@@ -52,6 +52,8 @@ export const CACHE_CONTROL = {
   readers: 1,
   /** Most entries. */
   maxEntries: 2,
+  /** How many writers there have been, the present one included. */
+  writers: 3,
   /** The keys of the hash: four words. */
   keys: 4,
   /** Zero of the clock, two words: a float64, milliseconds of the system's monotonic clock. */

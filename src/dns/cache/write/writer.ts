@@ -37,6 +37,8 @@ const RESERVE_PART = 1 / 16
 const LEAST_RESERVE_UNITS = 4096
 /** Entries that one more entry may push out: with the reserve at hand, there is no hurry. */
 const MOST_EVICTED = 64
+/** How long a writer that takes over waits for readers, which speak up every 50 ms. */
+const TAKE_OVER_MS = 200
 
 /** What stands before the records in a message. */
 const HEADER_OCTETS = 12
@@ -78,7 +80,7 @@ export class CacheWriter {
   readonly #hashAt = (place: number): number => this.#hash(place)
   readonly #isDead = (place: number): boolean => !this.isOfUse(place)
 
-  /** Takes a cache over: what another writer has left in it is forgotten. */
+  /** Takes a cache over: what another writer has left in it is forgotten, when no reader can be with it any more. */
   constructor(buffers: CacheBuffers, rules: CacheRules, clock: CacheClock | null = null) {
     const control = new Int32Array(buffers.control)
     this.#control = control
@@ -89,13 +91,14 @@ export class CacheWriter {
     this.#rules = rules
     this.#slots = new Slots(buffers.slots, this.#words)
     this.#slots.clear()
+    this.#grace = new Grace(control, this.#words, place => this.#blocks.free(place))
+    if (Atomics.add(control, CACHE_CONTROL.writers, 1) > 0) this.#grace.wait(TAKE_OVER_MS)
     this.#blocks = new Blocks(this.#words)
     this.#maxEntries = control[CACHE_CONTROL.maxEntries] as number
     const { units } = this.#blocks
     const reserve = Math.min(units >> 2, Math.max(LEAST_RESERVE_UNITS, Math.floor(units * RESERVE_PART)))
     this.#maxUnits = units - reserve
     this.#queues = new Queues(this.#words, this.#maxEntries, this.#maxUnits)
-    this.#grace = new Grace(control, this.#words, place => this.#blocks.free(place))
   }
 
   get figures(): CacheFigures {
