@@ -84,6 +84,15 @@ describe('the cache on disk', () => {
     expect(tooLate.writer.figures.entries).toBe(0)
   })
 
+  it.each([7, 10, 20, 60])('is gone after %i years, or when a clock says so that was wrong', async years => {
+    const before = makeService()
+    put(before, CHAIN)
+    saveCache(before, file, NOW)
+    const after = makeService()
+    expect(await loadCache(after, file, MORE, NOW + years * 365 * 86_400_000)).toBe(0)
+    expect(find(after, 'www.example')).toBe(0)
+  })
+
   it('does not grow younger when the clock was set back', async () => {
     const before = makeService()
     put(before, CHAIN)

@@ -30,6 +30,8 @@ const CHUNK = 1 << 18
 const MOST_ENTRY = 1 << 15
 /** Entries that are read in one turn of the loop. */
 const SLICE = 2000
+/** Longer than any TTL and stale time that can be configured, in seconds; the clock of the cache counts up to six years. */
+const LONGEST_AGE = 30 * 86_400
 const NO_TEXT = new Uint8Array(0)
 
 /** Flags of an entry in the file. */
@@ -164,6 +166,7 @@ function takeEntry(service: CacheService, view: DataView, at: number, octets: nu
   const type = view.getUint16(at + 4)
   const flags = view.getUint8(at + 6)
   const age = view.getUint32(at + 14) + down
+  if (age > LONGEST_AGE) return false
   service.setKey(name, type, questionFlags((flags & FLAG.dnssecOk) !== 0, (flags & FLAG.checkingDisabled) !== 0))
   const { writer } = service
   if (writer.reader.find() !== 0) return false
