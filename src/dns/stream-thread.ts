@@ -2,13 +2,19 @@
 import type { Caching } from './cache/write/assembly.ts'
 import type { Forwarding } from './forward/assembly.ts'
 import type { Certificates, SecureAddresses, WorkerRole } from './messages.ts'
-import { HttpsService } from './secure/https-service.ts'
-import { TlsStreams } from './secure/tls-streams.ts'
+import type { HttpsService } from './secure/https-service.ts'
+import type { TlsStreams } from './secure/tls-streams.ts'
 import { StreamServer } from './tcp/stream-server.ts'
 import type { WorkerContext } from './worker-context.ts'
 
 /** The part of the time for stopping in which upstreams may still answer: then the cache is written. */
 const FORWARDING_PART = 0.6
+
+/** What speaks TLS and HTTPS; null: there is no certificate for it. */
+interface SecureModules {
+  readonly tls: typeof import('./secure/tls-streams.ts') | null
+  readonly https: typeof import('./secure/https-service.ts') | null
+}
 
 /** DNS over TCP, and over TLS and HTTPS where there are certificates for them. */
 export class StreamThread {
@@ -21,11 +27,22 @@ export class StreamThread {
   readonly #https: HttpsService | null
 
   /** Forwarding and caching end with this thread; null: nothing is forwarded or kept. */
-  constructor(
+  static async make(
     context: WorkerContext,
     role: WorkerRole & { kind: 'stream' },
     forwarding: Forwarding | null,
     caching: Caching | null,
+  ): Promise<StreamThread> {
+    const modules = await loadSecure(context.certificates)
+    return new StreamThread(context, role, forwarding, caching, modules)
+  }
+
+  private constructor(
+    context: WorkerContext,
+    role: WorkerRole & { kind: 'stream' },
+    forwarding: Forwarding | null,
+    caching: Caching | null,
+    modules: SecureModules,
   ) {
     const { limits, also } = role
     const bounds = { idleMs: limits.idleMs, maxBytes: limits.maxBytesPerConnection }
@@ -35,8 +52,11 @@ export class StreamThread {
     this.#forwarding = forwarding
     this.#caching = caching
     this.#server = new StreamServer(context, limits, also.proxy)
-    this.#tls = tls === null ? null : new TlsStreams(context, bounds, tls)
-    this.#https = https === null ? null : new HttpsService(context, bounds, also.https.path, https)
+    this.#tls = tls === null || modules.tls === null ? null : new modules.tls.TlsStreams(context, bounds, tls)
+    this.#https =
+      https === null || modules.https === null
+        ? null
+        : new modules.https.HttpsService(context, bounds, also.https.path, https)
     context.onCertificates(certificates => this.#setCertificates(certificates))
   }
 
@@ -61,5 +81,13 @@ export class StreamThread {
   #setCertificates({ tls, https }: Certificates): void {
     if (tls !== null) this.#tls?.setCertificate(tls)
     if (https !== null) this.#https?.setCertificate(https)
+  }
+}
+
+/** TLS and HTTP/2 take megabytes of the thread's memory, so they are loaded where they are served. */
+async function loadSecure({ tls, https }: Certificates): Promise<SecureModules> {
+  return {
+    tls: tls === null ? null : await import('./secure/tls-streams.ts'),
+    https: https === null ? null : await import('./secure/https-service.ts'),
   }
 }

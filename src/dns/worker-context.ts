@@ -33,11 +33,10 @@ export class WorkerContext implements AnswerContext {
   readonly cacheReader: CacheReader | null
   readonly #reader: IndexReader
   readonly #responder: Responder
-  /** Of the start; later ones come to {@link onCertificates}. */
-  readonly certificates: Certificates
   readonly #port: MessagePort
   readonly #control: Int32Array
   readonly #stop: (deadlineMs: number) => void
+  #certificates: Certificates
   #certificatesChanged: (certificates: Certificates) => void = () => {}
   #seenGeneration = -1
   #indexBytes: number
@@ -49,7 +48,7 @@ export class WorkerContext implements AnswerContext {
     this.#control = new Int32Array(control)
     this.counters = new Counters(counters, block)
     this.views = new ViewTable(state.views)
-    this.certificates = state.certificates ?? NO_CERTIFICATES
+    this.#certificates = state.certificates ?? NO_CERTIFICATES
     this.#reader = new IndexReader(state.index, control, block)
     this.#indexBytes = bytesOf(state.index)
     if (cache === null) {
@@ -76,6 +75,11 @@ export class WorkerContext implements AnswerContext {
 
   get answerer(): Answerer {
     return this.#responder
+  }
+
+  /** The present ones; later ones come to {@link onCertificates} as well. */
+  get certificates(): Certificates {
+    return this.#certificates
   }
 
   /** The responder itself, for the thread that takes queries up again. */
@@ -143,7 +147,9 @@ export class WorkerContext implements AnswerContext {
     if (index !== undefined) this.#adopt(index)
     if (views !== undefined) this.views.adopt(views)
     if (responder !== undefined) this.#responder.configure(responder)
-    if (certificates !== undefined) this.#certificatesChanged(certificates)
+    if (certificates === undefined) return
+    this.#certificates = certificates
+    this.#certificatesChanged(certificates)
   }
 
   /**

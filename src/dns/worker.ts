@@ -5,14 +5,8 @@
  * others take them as events.
  */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
-import { startCaching } from './cache/write/assembly.ts'
-import { joinBatched, joinPortable, startForwarding } from './forward/assembly.ts'
 import { listenBytes, listenFailureOf } from './listen.ts'
-import type { SecureAddresses, WorkerSetup } from './messages.ts'
-import { StreamThread } from './stream-thread.ts'
-import { BatchedUdp } from './udp/batched.ts'
-import { PortableUdp } from './udp/portable.ts'
-import { loadSystemCalls } from './udp/system-calls.ts'
+import type { SecureAddresses, WorkerRole, WorkerSetup } from './messages.ts'
 import { WorkerContext } from './worker-context.ts'
 
 /** The service of one thread: sockets first, then answers until the thread is to stop. */
@@ -41,29 +35,40 @@ async function serve(setup: WorkerSetup, port: MessagePort): Promise<void> {
   port.close()
 }
 
+/** Loads what the thread's role needs and no more: each module is in the memory of every thread that loads it. */
 async function serviceOf({ role, forward, block, cache }: WorkerSetup, context: WorkerContext): Promise<Service> {
-  if (role.kind === 'stream') {
-    const calls = forward?.handOver == null ? null : await loadSystemCalls()
-    const caching = cache === null ? null : startCaching(context, cache)
-    const forwarding =
-      forward === null
-        ? null
-        : startForwarding(context, forward, caching === null ? null : caching.service, role.listen, calls)
-    return new StreamThread(context, role, forwarding, caching)
-  }
+  if (role.kind === 'stream') return await streamService(role, { forward, cache }, context)
+  const joining = forward === null ? null : await import('./forward/hand-over/join.ts')
   if (role.kind === 'portable') {
-    if (forward !== null) joinPortable(context, forward, block)
+    if (forward !== null) joining?.joinPortable(context, forward, block)
+    const { PortableUdp } = await import('./udp/portable.ts')
     return new PortableUdp(context, role)
   }
+  const { loadSystemCalls } = await import('./udp/system-calls.ts')
   const calls = await loadSystemCalls()
   if (calls === null) throw new Error('The batched transport does not work in this thread')
-  if (forward !== null) joinBatched(context, forward, block, calls)
+  if (forward !== null) joining?.joinBatched(context, forward, block, calls)
+  const { BatchedUdp } = await import('./udp/batched.ts')
   return new BatchedUdp(
     calls,
     context,
     role.sockets.map(({ descriptor, listen }) => ({ descriptor, address: listenBytes(listen), port: listen.port })),
     role.proxy,
   )
+}
+
+async function streamService(
+  role: WorkerRole & { kind: 'stream' },
+  { forward, cache }: Pick<WorkerSetup, 'forward' | 'cache'>,
+  context: WorkerContext,
+): Promise<Service> {
+  const caching = cache === null ? null : (await import('./cache/write/assembly.ts')).startCaching(context, cache)
+  const { StreamThread } = await import('./stream-thread.ts')
+  if (forward === null) return await StreamThread.make(context, role, null, caching)
+  const { startForwarding } = await import('./forward/assembly.ts')
+  const calls = forward.handOver === null ? null : await (await import('./udp/system-calls.ts')).loadSystemCalls()
+  const forwarding = startForwarding(context, forward, caching?.service ?? null, role.listen, calls)
+  return await StreamThread.make(context, role, forwarding, caching)
 }
 
 /**

@@ -1,4 +1,4 @@
-/** Puts the parts of forwarding together, in the thread that forwards and in those that hand queries to it. */
+/** Puts the parts of forwarding together, in the thread that forwards; see `hand-over/join.ts` for the others. */
 import { parseAddress } from '../../ip/address.ts'
 import { Prefetch } from '../cache/write/prefetch.ts'
 import type { CacheService } from '../cache/write/service.ts'
@@ -13,14 +13,11 @@ import { RandomSource } from './exchange/random.ts'
 import { Forwarder } from './forwarder.ts'
 import { HandOverInlet } from './hand-over/inlet.ts'
 import { type DeferredQuery, Reception } from './hand-over/reception.ts'
-import { RemoteForward, RemoteInlet } from './hand-over/remote.ts'
-import { HandOverWriter } from './hand-over/ring.ts'
+import { RemoteInlet } from './hand-over/remote.ts'
 import type { UpstreamOptions } from './options.ts'
 
 /** Octets of a reply over a stream. */
 const CAPACITY = 65_535
-/** How often a thread that runs its event loop says that it holds nothing of the cache, milliseconds. */
-const CACHE_ACKNOWLEDGE_MS = 50
 /** How often is looked whether everybody has their answer, at the stop; milliseconds. */
 const STOP_POLL = 5
 
@@ -70,27 +67,6 @@ export function startForwarding(
       inlet.close()
     },
   }
-}
-
-/** Makes `context.handOver` work in batched UDP thread number `block`. */
-export function joinBatched(context: WorkerContext, setup: ForwardSetup, block: number, calls: SystemCalls): void {
-  const { handOver } = setup
-  const ring = handOver?.rings[block]
-  if (handOver === null || ring === undefined) return
-  const { bell, writeEnd } = handOver
-  context.handOver = new HandOverWriter(ring, bell, () => calls.ring(writeEnd))
-}
-
-/** Makes `context.defer` work in portable UDP thread number `block`. */
-export function joinPortable(context: WorkerContext, setup: ForwardSetup, block: number): void {
-  const remote = new RemoteForward(setup.channel, String(block))
-  context.deferral = (asked, reply) => remote.defer(asked, reply)
-  // A thread that waits for events holds no place of the cache: memory that it could have seen comes free.
-  const idle = setInterval(() => context.cacheReader?.refresh(), CACHE_ACKNOWLEDGE_MS)
-  void context.stopped.then(() => {
-    clearInterval(idle)
-    remote.close()
-  })
 }
 
 /** Tells upstreams that are addresses that we listen on: a resolv.conf file often names the server of its own machine. */
