@@ -202,6 +202,7 @@ export class KubernetesSource implements Source {
       query,
       isOptional: false,
       onState: () => this.#problems.changed(),
+      onRelisted: () => this.#sink?.relisted?.(),
       log: this.#options.logger,
       clock: this.#clock,
       random: this.#options.random ?? Math.random,

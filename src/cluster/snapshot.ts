@@ -16,7 +16,7 @@
 import { DefaultDeserializer, DefaultSerializer } from 'node:v8'
 import { crc32 } from 'node:zlib'
 import type { ClusterObject, EndpointMeta, EndpointSlice, Pod, Service } from './objects.ts'
-import { Interner } from './strip/intern.ts'
+import { EMPTY, Interner, NO_TEXTS } from './strip/intern.ts'
 
 const MAGIC = Buffer.from('WAYSTATE')
 /** To be raised with every change of the layout, of an object's fields or of their meaning. */
@@ -142,6 +142,7 @@ class Rebuilder {
       kind: 'EndpointSlice',
       namespace: this.#text(slice.namespace),
       ports: this.#interner.ports(slice.ports),
+      conditions: this.#interner.octets(slice.conditions),
       meta: slice.meta.map(meta => this.#meta(meta)),
     }
   }
@@ -152,7 +153,10 @@ class Rebuilder {
       kind: 'Service',
       namespace: this.#text(service.namespace),
       type: this.#text(service.type),
+      clusterIPs: listOf(service.clusterIPs),
+      ipFamilies: listOf(service.ipFamilies),
       ports: this.#interner.ports(service.ports),
+      annotations: Object.keys(service.annotations).length === 0 ? NO_TEXTS : service.annotations,
       internalTrafficPolicy: this.#text(service.internalTrafficPolicy),
     }
   }
@@ -187,4 +191,8 @@ class Rebuilder {
   #optional(text: string | null): string | null {
     return text === null ? null : this.#interner.string(text)
   }
+}
+
+function listOf<T>(list: readonly T[]): readonly T[] {
+  return list.length === 0 ? EMPTY : list
 }

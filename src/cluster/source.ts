@@ -25,6 +25,8 @@ export interface SourceSink {
   synced(): void
   /** The present list of problems, whole; called when it changes. */
   problems(list: readonly SourceProblem[]): void
+  /** A complete state was read once more, whatever it changed: what reading has left in memory may be given back. */
+  relisted?(): void
 }
 
 /** A running list and watch. */

@@ -20,7 +20,12 @@ export interface ClusterFeedOptions {
   onSynced(): void
   /** The list of problems is another one. */
   onProblems(): void
+  /** Much was read or changed at once, and is done. */
+  onBulk(): void
 }
+
+/** So many changes in one step are a bulk. */
+const BULK = 1000
 
 /** See the top of the file. */
 export class ClusterFeed implements SourceSink {
@@ -109,6 +114,11 @@ export class ClusterFeed implements SourceSink {
     for (const change of changes) for (const objects of this.#kept.values()) objects.delete(idOf(change))
     this.#options.network.apply(changes)
     this.#options.lastState.touch()
+    if (changes.length >= BULK) void this.#options.network.idle().then(() => this.#options.onBulk())
+  }
+
+  relisted(): void {
+    this.#options.onBulk()
   }
 
   synced(): void {

@@ -70,6 +70,8 @@ export interface ControlOptions {
   onProgrammed(seconds: number): void
   /** Something about readiness may have changed. */
   onState(): void
+  /** Much was read or changed at once, and is done. */
+  onBulk(): void
   onError(error: unknown): void
 }
 
@@ -195,6 +197,7 @@ export class Control {
         onState()
       },
       onProblems: () => this.#options.onTrouble(name, null),
+      onBulk: this.#options.onBulk,
     })
     return { settings, view, network, names, feed }
   }

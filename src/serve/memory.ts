@@ -6,6 +6,7 @@
  * anyway. DNS is answered by other threads meanwhile.
  */
 import { getHeapStatistics } from 'node:v8'
+import { systemMemory } from './system-memory.ts'
 
 /** What the keeper does its work with. */
 export interface MemoryOptions {
@@ -59,21 +60,10 @@ export class MemoryKeeper {
 function lastResort(): (() => void) | null {
   const { gc } = globalThis
   if (gc === undefined) return null
-  const trim = process.platform === 'linux' ? mallocTrim() : null
+  const giveBack = process.platform === 'linux' ? systemMemory() : null
   return () => {
     gc({ type: 'major', execution: 'sync', flavor: 'last-resort' })
-    void trim?.then(call => call?.())
-  }
-}
-
-/** malloc_trim(3), which glibc has and musl has not; null where it is not to be had. It takes about a millisecond. */
-async function mallocTrim(): Promise<(() => void) | null> {
-  try {
-    const { default: koffi } = await import('koffi')
-    const trim = koffi.load(null).func('int malloc_trim(size_t)')
-    return () => void trim(0)
-  } catch {
-    return null
+    void giveBack?.then(call => call?.())
   }
 }
 

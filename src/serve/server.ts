@@ -241,6 +241,7 @@ class Assembly {
       },
       onProgrammed: seconds => this.#metrics.observeProgrammed(seconds),
       onState: () => this.#noteState(),
+      onBulk: () => this.#noteBulk(),
       onError: error => this.#log.error({ event: 'internal_error', error: String(error) }, 'A step failed'),
     })
   }

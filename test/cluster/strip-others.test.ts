@@ -237,6 +237,16 @@ describe('an interner', () => {
     expect(interner.meta('a', 'n1', 'iad')).toEqual(first)
   })
 
+  it('keeps one array for equal octets, and leaves long ones alone', () => {
+    const interner = new Interner()
+    const first = interner.octets(Uint8Array.of(3, 3, 0))
+    expect(first).toEqual(Uint8Array.of(3, 3, 0))
+    expect(interner.octets(Uint8Array.of(3, 3, 0))).toBe(first)
+    expect(interner.octets(Uint8Array.of(3, 0, 3))).toEqual(Uint8Array.of(3, 0, 3))
+    const long = new Uint8Array(200_000)
+    expect(interner.octets(long)).toBe(long)
+  })
+
   it('serves all objects of a source: equal ports are one list', () => {
     const interner = new Interner()
     const [a, b] = ['a', 'b'].map(name => {

@@ -66,6 +66,7 @@ async function make(saved: readonly ClusterObject[] = []): Promise<Fixture> {
     onServing: () => states.push('serving'),
     onSynced: () => states.push('synced'),
     onProblems: () => states.push('problems'),
+    onBulk: () => states.push('bulk'),
   })
   return { test, source, feed, states }
 }
@@ -92,6 +93,26 @@ describe('ClusterFeed', () => {
     await Promise.resolve()
     expect(states).toEqual(['serving', 'synced'])
     expect(feed.restoredAt).toBeNull()
+  })
+
+  it('tells of a bulk: many changes at once when they are published, and a list that was read again', async () => {
+    const { test, source, feed, states } = await make()
+    await feed.start()
+    source.sink?.synced()
+    await test.network.idle()
+    await Promise.resolve()
+    states.length = 0
+    source.sink?.apply([put(headless('one'))])
+    await test.network.idle()
+    expect(states).toEqual([])
+    source.sink?.apply(Array.from({ length: 1000 }, (_, i) => put(headless(`alias-${i}`))))
+    expect(states).toEqual([])
+    await test.network.idle()
+    await Promise.resolve()
+    expect(test.network.published.size).toBe(1001)
+    expect(states).toEqual(['bulk'])
+    source.sink?.relisted?.()
+    expect(states).toEqual(['bulk', 'bulk'])
   })
 
   it('does not take an address again that was given back after the last save', async () => {

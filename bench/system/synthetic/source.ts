@@ -8,6 +8,7 @@ import {
   type Service,
 } from '../../../src/cluster/objects.ts'
 import type { Source, SourceResource, SourceSink } from '../../../src/cluster/source.ts'
+import { Interner } from '../../../src/cluster/strip/intern.ts'
 import { ADDRESS_BYTES, type Address, parseAddress } from '../../../src/ip/address.ts'
 
 /** How large the cluster is. */
@@ -21,6 +22,12 @@ export interface SyntheticOptions {
 
 const META: EndpointMeta = { hostname: null, node: null, zone: null, forZones: [], forNodes: [] }
 const SLICE_SIZE = 100
+/** What real sources keep once for all objects is one here too. */
+const NONE: readonly never[] = []
+const NO_ANNOTATIONS = {}
+const SERVICE_PORTS = [{ name: 'http', protocol: 'TCP', port: 80, targetPort: null, appProtocol: null }] as const
+const SLICE_PORTS = [{ name: 'http', port: 80, protocol: 'TCP', appProtocol: null }] as const
+const interner = new Interner()
 /**
  * Two Services whose only endpoint carries a sequence number in its address: a headless one, which DNS shows, and one
  * with an address, which the feed shows. See {@link SyntheticSource.probe}.
@@ -164,24 +171,24 @@ function writePod(bytes: Uint8Array, at: number, pod: number, version: number): 
 function serviceChange(name: string, namespace: string, headless: boolean): ObjectChange {
   const object: Service = {
     kind: 'Service',
-    namespace,
+    namespace: interner.string(namespace),
     name,
     key: `${namespace}/${name}`,
     created: null,
     type: 'ClusterIP',
     headless,
-    clusterIPs: [],
-    ipFamilies: [],
+    clusterIPs: NONE,
+    ipFamilies: NONE,
     ipFamilyPolicy: null,
     externalName: null,
-    ports: [{ name: 'http', protocol: 'TCP', port: 80, targetPort: null, appProtocol: null }],
+    ports: SERVICE_PORTS,
     selector: null,
     publishNotReadyAddresses: false,
     affinityTimeoutSeconds: null,
     internalTrafficPolicy: 'Cluster',
     externalTrafficPolicy: null,
     trafficDistribution: null,
-    annotations: {},
+    annotations: NO_ANNOTATIONS,
     proxyName: null,
     record: null,
     origin: '',
@@ -194,14 +201,14 @@ function sliceChange(service: string, namespace: string, number: number, address
   const name = `${service}-${number}`
   const object: EndpointSlice = {
     kind: 'EndpointSlice',
-    namespace,
+    namespace: interner.string(namespace),
     name,
     key: `${namespace}/${name}`,
     service: `${namespace}/${service}`,
     addressType: 'IPv6',
-    ports: [{ name: 'http', port: 80, protocol: 'TCP', appProtocol: null }],
+    ports: SLICE_PORTS,
     addresses,
-    conditions: new Uint8Array(count).fill(READY | SERVING),
+    conditions: interner.octets(new Uint8Array(count).fill(READY | SERVING)),
     meta: new Array<EndpointMeta>(count).fill(META),
     origin: '',
   }

@@ -265,7 +265,10 @@ export class Reflector implements Follower {
   }
 
   #sync(): void {
-    if (this.#isSynced) return
+    if (this.#isSynced) {
+      this.#options.onRelisted()
+      return
+    }
     this.#isSynced = true
     this.#options.onSynced()
   }

@@ -13,6 +13,8 @@ export const NO_TEXTS: Readonly<Record<string, string>> = Object.freeze({})
 
 /** The shortest text that V8 keeps as a window on a longer one. */
 const SHORTEST_WINDOW = 13
+/** Longer ones, of slices that no Kubernetes makes, are hardly ever equal. */
+const LONGEST_OCTETS = 1000
 const scratch = Buffer.alloc(1024)
 
 /** The same text in memory of its own. */
@@ -58,11 +60,13 @@ export class Interner {
   readonly #strings: Generations<string>
   readonly #metas: Generations<EndpointMeta>
   readonly #ports: Generations<readonly unknown[]>
+  readonly #octets: Generations<Uint8Array>
 
   constructor(limit = 32_768) {
     this.#strings = new Generations(limit)
     this.#metas = new Generations(limit)
     this.#ports = new Generations(limit)
+    this.#octets = new Generations(limit)
   }
 
   /** An equal text, detached from any file, and the same one for each call. */
@@ -106,6 +110,16 @@ export class Interner {
     const own = ports.slice()
     this.#ports.set(key, own)
     return own
+  }
+
+  /** Equal octets, and the same array for each call: most slices of one size have the same conditions. */
+  octets(octets: Uint8Array): Uint8Array {
+    if (octets.length > LONGEST_OCTETS) return octets
+    const key = String.fromCharCode(...octets)
+    const known = this.#octets.get(key)
+    if (known !== undefined) return known
+    this.#octets.set(key, octets)
+    return octets
   }
 
   #orNull(text: string | null): string | null {

@@ -62,7 +62,7 @@ export function stripSlice(object: Fields, origin: Origin, interner: Interner, f
     addressType,
     ports: interner.ports(ports),
     addresses: packed.addresses,
-    conditions: packed.conditions,
+    conditions: interner.octets(packed.conditions),
     meta: packed.meta,
     origin,
   }

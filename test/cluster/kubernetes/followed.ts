@@ -28,6 +28,7 @@ export class Followed implements SourceSink {
   readonly source: KubernetesSource
   problemList: readonly SourceProblem[] = []
   syncs = 0
+  relists = 0
   readonly #client: HttpClient
 
   private constructor(api: FakeKubernetes, client: HttpClient, options: Partial<KubernetesSourceOptions>) {
@@ -73,6 +74,10 @@ export class Followed implements SourceSink {
 
   synced(): void {
     this.syncs++
+  }
+
+  relisted(): void {
+    this.relists++
   }
 
   problems(list: readonly SourceProblem[]): void {

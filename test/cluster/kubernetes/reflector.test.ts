@@ -201,6 +201,7 @@ describe('a watch', () => {
     await until(() => followed.services(), 'a:1 c:3')
     expect(since().at(-1)).toBe('watch resourceVersion= sendInitialEvents=true')
     expect(followed.figures('services')).toMatchObject({ relists: 1, errors: { gone: 1 } })
+    expect(followed.relists).toBe(followed.source.resources().reduce((sum, { relists }) => sum + relists, 0))
   })
 
   it('that is too old (an ERROR event) is listed again in one step, with what changed alone', async () => {

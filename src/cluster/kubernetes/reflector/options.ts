@@ -52,6 +52,8 @@ export interface ReflectorOptions {
   readonly receiver: Receiver
   /** The first complete state was given, or it is known that there is none. */
   onSynced(): void
+  /** A later complete state was given. */
+  onRelisted(): void
   /** The connection was made or lost. */
   onState(): void
   readonly log: ReflectorLog
