@@ -155,7 +155,8 @@ function latencyRows(measured: readonly Measured[]): BenchRow[] {
       const wrong = results.reduce((sum, { wrongRcode, wrongCount }) => sum + wrongRcode + wrongCount, 0)
       const p99 = of(result => result.p99)
       const tails = `p99.9 ${of(result => result.p999).toFixed(0)}, max ${of(result => result.max).toFixed(0)}`
-      const note = `p50 ${of(result => result.p50).toFixed(0)}, ${tails}`
+      const lag = `sent late by ${of(result => result.lagP99).toFixed(0)} (p99)`
+      const note = `p50 ${of(result => result.p50).toFixed(0)}, ${tails}; ${lag}`
       return [
         { name: `p99 at ${RATE} queries/s, ${name}`, value: p99, unit: 'µs', note },
         { name: `p99 in idle p99s, ${name}`, value: p99 / idle, unit: 'ratio' },

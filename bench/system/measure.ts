@@ -24,6 +24,8 @@ export interface LoadResult {
   readonly p99: number
   readonly p999: number
   readonly max: number
+  /** At a fixed rate over UDP: how late the generator itself sent. */
+  readonly lagP99: number
   readonly slices: readonly { at: number; count: number; p50: number; p99: number; max: number }[]
 }
 

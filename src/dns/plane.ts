@@ -145,6 +145,7 @@ class Plane implements DataPlane {
   static async start(options: DataPlaneOptions, calls: SystemCalls | null): Promise<Plane> {
     const { listen, workers, receiveBuffer = RECEIVE_BUFFER } = options
     if (calls !== null) {
+      calls.runHelpersLater()
       const sockets = openUdpSockets(calls, listen, workers, receiveBuffer)
       const bound = sockets[0]?.map(socket => socket.listen) ?? []
       const { proxy } = renameProxied(options.streams ?? NO_STREAMS, listen, bound)

@@ -71,6 +71,8 @@ export class FakeKernel implements SystemCalls {
 
   runSoon(): void {}
 
+  runHelpersLater(): void {}
+
   now(): void {}
 
   wait(): number {

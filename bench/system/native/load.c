@@ -1,6 +1,10 @@
-// A load generator for DNS servers: saturates (closed loop with a window) or holds a fixed rate (open loop, latency
-// counted from the time at which a query was due, so a server that stalls cannot hide it), over UDP or pipelined TCP.
-// Every reply's id, question, response code and answer count are checked. Prints one JSON object.
+// A load generator for DNS servers: saturates (closed loop with a window) or holds a fixed rate (open loop), over UDP or
+// pipelined TCP. Every reply's id, question, response code and answer count are checked. Prints one JSON object.
+//
+// At a fixed rate over UDP no reply is waited for, so a server that stalls cannot hide it: latency counts from the moment
+// at which a query was sent to the one at which the kernel had the reply for us. How late queries were sent is told beside
+// it (lagP99). Between two queries the generator sleeps, and when it may it runs before everything else (SCHED_FIFO): it
+// stands for other machines, which take no processor from the server. Over TCP latency counts from when a query was due.
 //
 // usage: load --server ADDR --port N --queries FILE --seconds S [--rate N] [--window N] [--sockets N] [--tcp N]
 //             [--cpu N] [--slice MS]
@@ -21,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <time.h>
@@ -34,7 +39,7 @@ struct query {
   uint8_t rcode, answers;
 };
 
-// One socket and what is outstanding on it: due[id] is the time in ns at which the query was due, 0 when none is.
+// One socket and what is outstanding on it: due[id] is the time in ns from which the query's latency counts, 0: none is.
 struct flow {
   int fd;
   uint16_t next;
@@ -51,16 +56,26 @@ static struct query *queries;
 static uint32_t query_count, next_query;
 static struct flow flows[MAX_SOCKETS];
 static uint64_t sent, received, lost, wrong_id, wrong_rcode, wrong_count, wrong_question, send_errors;
-static uint64_t histogram[BUCKETS], slice_histogram[BUCKETS];
+static uint64_t histogram[BUCKETS], slice_histogram[BUCKETS], lag_histogram[BUCKETS];
 static uint64_t latency_max, latency_sum;
 static struct { double at, p50, p99, max; uint64_t count; } slices[MAX_SLICES];
 static int slice_count;
 static uint64_t slice_max, slice_total;
 
+static uint64_t ns_of(const struct timespec *t) {
+  return (uint64_t)t->tv_sec * 1000000000u + (uint64_t)t->tv_nsec;
+}
+
+// The clock of the kernel's time stamps of packets.
 static uint64_t now_ns(void) {
   struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+  clock_gettime(CLOCK_REALTIME, &t);
+  return ns_of(&t);
+}
+
+static void sleep_until(uint64_t ns) {
+  struct timespec t = {.tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u)};
+  clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &t, NULL);
 }
 
 // Buckets of 1/64 of a power of two: an error of at most 1.6 %.
@@ -158,24 +173,39 @@ static void expire(int count, uint64_t now, bool all) {
 
 static unsigned char (*udp_in)[4096], (*udp_out)[512];
 
-static void udp_receive(struct flow *flow) {
+// When the kernel got the packet; `now` when it does not say.
+static uint64_t stamp_of(struct msghdr *message, uint64_t now) {
+  struct cmsghdr *control = CMSG_FIRSTHDR(message);
+  if (control == NULL || control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_TIMESTAMPNS) return now;
+  struct timespec t;
+  memcpy(&t, CMSG_DATA(control), sizeof t);
+  return ns_of(&t);
+}
+
+// Takes what has come, up to a batch. Returns how many.
+static int udp_receive(struct flow *flow, bool is_stamped) {
   static struct mmsghdr messages[BATCH];
   static struct iovec vectors[BATCH];
+  static unsigned char controls[BATCH][CMSG_SPACE(sizeof(struct timespec))];
   for (int i = 0; i < BATCH; i++) {
     vectors[i] = (struct iovec){udp_in[i], 4096};
     messages[i].msg_hdr = (struct msghdr){.msg_iov = &vectors[i], .msg_iovlen = 1};
+    if (is_stamped) messages[i].msg_hdr.msg_control = controls[i], messages[i].msg_hdr.msg_controllen = sizeof controls[i];
   }
   int count = recvmmsg(flow->fd, messages, BATCH, MSG_DONTWAIT, NULL);
-  if (count <= 0) return;
+  if (count <= 0) return 0;
   uint64_t now = now_ns();
-  for (int i = 0; i < count; i++) check(flow, udp_in[i], messages[i].msg_len, now);
+  for (int i = 0; i < count; i++) {
+    check(flow, udp_in[i], messages[i].msg_len, is_stamped ? stamp_of(&messages[i].msg_hdr, now) : now);
+  }
+  return count;
 }
 
-static void udp_send(struct flow *flow, int count, const uint64_t *due) {
+static void udp_send(struct flow *flow, int count, uint64_t now) {
   static struct mmsghdr messages[BATCH];
   static struct iovec vectors[BATCH];
   for (int i = 0; i < count; i++) {
-    vectors[i] = (struct iovec){udp_out[i], compose(flow, udp_out[i], due[i])};
+    vectors[i] = (struct iovec){udp_out[i], compose(flow, udp_out[i], now)};
     messages[i].msg_hdr = (struct msghdr){.msg_iov = &vectors[i], .msg_iovlen = 1};
   }
   for (int done = 0; done < count;) {
@@ -191,38 +221,73 @@ static void udp_send(struct flow *flow, int count, const uint64_t *due) {
   sent += (uint64_t)count;
 }
 
-// Runs until `end`; window > 0: closed loop; rate > 0: open loop.
-static void run_udp(int count, uint32_t window, double rate, uint64_t start, uint64_t end, uint64_t slice) {
-  uint64_t due[BATCH], next_expire = start + 500000000u, next_slice = start + slice;
-  double interval = rate > 0 ? 1e9 / rate : 0, next_due = (double)start;
+// Takes what has come on all sockets.
+static void udp_drain(int count, bool is_stamped) {
+  for (int i = 0; i < count; i++) while (udp_receive(&flows[i], is_stamped) == BATCH) continue;
+}
+
+// What has to be done from time to time, and the time of the next.
+static void keep_books(int count, uint64_t start, uint64_t now, uint64_t slice, uint64_t *next_expire, uint64_t *next_slice) {
+  if (now >= *next_expire) {
+    expire(count, now, false);
+    *next_expire = now + 500000000u;
+  }
+  if (now >= *next_slice) {
+    close_slice((double)(*next_slice - start) / 1e9);
+    *next_slice += slice;
+  }
+}
+
+// Runs until `end`; with `window` queries outstanding on each socket.
+static void run_closed(int count, uint32_t window, uint64_t start, uint64_t end, uint64_t slice) {
+  uint64_t next_expire = start + 500000000u, next_slice = start + slice;
   int f = 0;
   for (uint64_t now = start; now < end; now = now_ns()) {
     struct flow *flow = &flows[f];
     f = f + 1 == count ? 0 : f + 1;
-    int n = 0;
-    if (rate > 0) {
-      while (n < BATCH && next_due <= (double)now && flow->outstanding < 60000) {
-        due[n++] = (uint64_t)next_due;
-        next_due += interval;
-      }
-    } else {
-      uint32_t room = window > flow->outstanding ? window - flow->outstanding : 0;
-      for (; n < BATCH && (uint32_t)n < room; n++) due[n] = now;
-      if (n < (int)(window < 32 ? window : 32)) n = 0;
-    }
-    if (n > 0) udp_send(flow, n, due);
-    if (rate > 0) for (int i = 0; i < count; i++) udp_receive(&flows[i]);
-    else udp_receive(flow);
-    if (now >= next_expire) {
-      expire(count, now, false);
-      next_expire = now + 500000000u;
-    }
-    if (now >= next_slice) {
-      close_slice((double)(next_slice - start) / 1e9);
-      next_slice += slice;
-    }
+    uint32_t room = window > flow->outstanding ? window - flow->outstanding : 0;
+    int n = room < BATCH ? (int)room : BATCH;
+    if (n >= (int)(window < 32 ? window : 32)) udp_send(flow, n, now);
+    udp_receive(flow, false);
+    keep_books(count, start, now, slice, &next_expire, &next_slice);
   }
-  for (uint64_t until = now_ns() + 300000000u; now_ns() < until;) for (int i = 0; i < count; i++) udp_receive(&flows[i]);
+}
+
+// Before everything else, when that is allowed, and woken on the microsecond.
+static void run_first(void) {
+  struct sched_param priority = {.sched_priority = 1};
+  sched_setscheduler(0, SCHED_FIFO, &priority);
+  prctl(PR_SET_TIMERSLACK, 1ul);
+}
+
+// Runs until `end` and sends `rate` queries a second, whatever comes back, from the sockets in turn.
+static void run_open(int count, double rate, uint64_t start, uint64_t end, uint64_t slice) {
+  uint64_t next_expire = start + 500000000u, next_slice = start + slice;
+  double interval = 1e9 / rate, next_due = (double)start;
+  int one = 1, f = 0;
+  for (int i = 0; i < count; i++) setsockopt(flows[i].fd, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof one);
+  run_first();
+  for (uint64_t now = start; now < end; now = now_ns()) {
+    struct flow *flow = &flows[f];
+    int n = 0;
+    for (; n < BATCH && next_due <= (double)now && flow->outstanding < 60000; n++) {
+      lag_histogram[bucket_of(now - (uint64_t)next_due)]++;
+      next_due += interval;
+    }
+    if (n > 0) {
+      udp_send(flow, n, now);
+      f = f + 1 == count ? 0 : f + 1;
+    }
+    udp_drain(count, true);
+    keep_books(count, start, now, slice, &next_expire, &next_slice);
+    if (next_due > (double)now) sleep_until((uint64_t)next_due);
+  }
+}
+
+static void run_udp(int count, uint32_t window, double rate, uint64_t start, uint64_t end, uint64_t slice) {
+  if (rate > 0) run_open(count, rate, start, end, slice);
+  else run_closed(count, window, start, end, slice);
+  for (uint64_t until = now_ns() + 300000000u; now_ns() < until; sleep_until(now_ns() + 1000000u)) udp_drain(count, rate > 0);
   expire(count, now_ns(), true);
 }
 
@@ -375,11 +440,11 @@ static void open_flows(int count, const char *server, int port, bool tcp) {
 static void print_result(double seconds) {
   printf("{\"sent\":%lu,\"received\":%lu,\"lost\":%lu,\"wrongId\":%lu,\"wrongRcode\":%lu,\"wrongCount\":%lu,"
          "\"wrongQuestion\":%lu,\"sendErrors\":%lu,\"seconds\":%.3f,\"qps\":%.0f,\"mean\":%.1f,\"p50\":%.1f,\"p90\":%.1f,\"p99\":%.1f,"
-         "\"p999\":%.1f,\"max\":%.1f,\"slices\":[",
+         "\"p999\":%.1f,\"max\":%.1f,\"lagP99\":%.1f,\"slices\":[",
          sent, received, lost, wrong_id, wrong_rcode, wrong_count, wrong_question, send_errors, seconds,
          (double)received / seconds, received > 0 ? (double)latency_sum / 1000.0 / (double)received : 0,
          percentile(histogram, received, 0.5), percentile(histogram, received, 0.9),
-         percentile(histogram, received, 0.99), percentile(histogram, received, 0.999), (double)latency_max / 1000.0);
+         percentile(histogram, received, 0.99), percentile(histogram, received, 0.999), (double)latency_max / 1000.0, percentile(lag_histogram, sent, 0.99));
   for (int i = 0; i < slice_count; i++) {
     printf("%s{\"at\":%.3f,\"count\":%lu,\"p50\":%.1f,\"p99\":%.1f,\"max\":%.1f}", i == 0 ? "" : ",", slices[i].at,
            slices[i].count, slices[i].p50, slices[i].p99, slices[i].max);

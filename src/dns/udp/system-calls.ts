@@ -7,6 +7,7 @@ import { getSystemErrorName } from 'node:util'
 import type { default as Koffi } from 'koffi'
 import { type Address, familyOf, parseAddress } from '../../ip/address.ts'
 import { isWildcard } from '../listen.ts'
+import { scheduling } from './scheduling.ts'
 
 /** A pointer into memory that the caller keeps referenced. */
 export type Pointer = bigint
@@ -42,10 +43,13 @@ export interface SystemCalls {
    */
   spread(descriptor: number, sockets: number): void
   /**
-   * Asks the scheduler to run this thread soon when it wakes, for a short time each, in front of threads that compute:
-   * no more processor time in all, but no wait behind the control thread's whole slice. Linux 6.12 and later heed it.
+   * Asks the scheduler to run this thread soon when it wakes, for a short time each, in front of threads that compute, so
+   * that it does not wait for the end of the control thread's slice (Linux 6.12 and later heed it); and, where the process
+   * may (CAP_SYS_NICE), to weigh it more than those when there is too little processor for all.
    */
   runSoon(): void
+  /** Asks the scheduler to let V8's own threads, which collect garbage and compile, come after all others of the process. */
+  runHelpersLater(): void
   /** Messages received into an array of `struct mmsghdr`. */
   receive(descriptor: number, messages: Pointer, count: number, flags: number): number
   /** Messages sent from an array of `struct mmsghdr`. Never waits for room in the socket's buffer. */
@@ -143,16 +147,6 @@ const IPV6_RECVPKTINFO = 49
 /** Send whatever path MTU somebody claims for us, fragmented by the interface's MTU only. */
 const PMTUDISC_OMIT = 5
 
-/** Numbers of sched_setattr(2) and sched_getattr(2), for which older C libraries have no functions. */
-const SCHEDULER_CALLS: Readonly<Record<string, readonly [set: number, get: number]>> = {
-  x64: [314, 315],
-  arm64: [274, 275],
-}
-/** struct sched_attr, first version: the slice (sched_runtime, nanoseconds) is at 24. */
-const SCHED_ATTR = { bytes: 48, runtime: 24 } as const
-/** The shortest that Linux grants, 0.1 ms: about a batch of 64 queries. */
-const SHORT_SLICE_NS = 100_000n
-
 /** Instructions of the classic packet filter: linux/filter.h, linux/bpf_common.h. */
 const BPF = { loadAbsolute: 0x20, moduloConstant: 0x94, returnAccumulator: 0x16 } as const
 /** Loading from here gives a random number (SKF_AD_OFF + SKF_AD_RANDOM). */
@@ -243,7 +237,7 @@ function bindSystemCalls(koffi: typeof Koffi): SystemCalls {
     connectUdp,
     close: fd => close(fd),
     spread,
-    runSoon,
+    ...scheduling(syscall),
     receive,
     send,
     wait,
@@ -318,16 +312,6 @@ function bindSystemCalls(koffi: typeof Koffi): SystemCalls {
     head.writeUInt16LE(program.length / BPF_INSTRUCTION)
     head.writeBigUInt64LE(pointerTo(program), 8)
     check('spread packets over sockets', setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, head, head.length))
-  }
-
-  function runSoon(): void {
-    const [set, get] = SCHEDULER_CALLS[process.arch] ?? []
-    if (set === undefined || get === undefined) return
-    const attributes = Buffer.alloc(SCHED_ATTR.bytes)
-    // Policy and nice value stay; where it is refused the thread runs as it did.
-    if (syscall(get, 0, attributes, attributes.length, 0) < 0) return
-    attributes.writeBigUInt64LE(SHORT_SLICE_NS, SCHED_ATTR.runtime)
-    syscall(set, 0, attributes, 0, 0)
   }
 
   function receive(fd: number, messages: Pointer, count: number, flags: number): number {
