@@ -190,7 +190,10 @@ export class Forwarder {
   close(): void {
     this.#isClosed = true
     this.#timers.close()
-    for (const { waiters } of this.#inFlight.values()) for (const waiter of waiters) waiter(STOPPED)
+    for (const { exchange, waiters } of this.#inFlight.values()) {
+      exchange.abandon()
+      for (const waiter of waiters) waiter(STOPPED)
+    }
     this.#inFlight.clear()
     for (const upstream of this.#upstreams) upstream.close()
   }

@@ -74,7 +74,9 @@ export class DatagramChannel implements Channel {
   }
 
   close(): void {
-    for (const { socket } of this.#pool.splice(0)) socket?.close()
+    for (const pooled of this.#pool.splice(0)) this.#close(pooled)
+    // Some have made way for others, and somebody waits at them still.
+    for (const { pooled } of this.#places.values()) this.#close(pooled)
   }
 
   #pick(): Pooled {

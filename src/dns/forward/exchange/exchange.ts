@@ -103,6 +103,14 @@ export class Exchange implements Timed {
     this.#tryNext()
   }
 
+  /** Nobody wants to know any more. */
+  abandon(): void {
+    this.#isDone = true
+    this.dueAt = -1
+    for (const attempt of this.#pending) attempt.channel.cancel(attempt)
+    this.#pending.clear()
+  }
+
   /** Time for another try, or to give up. */
   due(): void {
     if (this.#isDone) return

@@ -18,6 +18,7 @@ export class TimerQueue {
   readonly #heap: Entry[] = []
   #timer: NodeJS.Timeout | undefined
   #timerAt = Number.POSITIVE_INFINITY
+  #isClosed = false
 
   constructor(clock: () => number) {
     this.#clock = clock
@@ -26,11 +27,14 @@ export class TimerQueue {
   /** Calls `due` at that time, unless `dueAt` is changed before. */
   schedule(timed: Timed, at: number): void {
     timed.dueAt = at
+    if (this.#isClosed) return
     this.#push({ at, timed })
     this.#arm()
   }
 
+  /** Nothing is due any more. */
   close(): void {
+    this.#isClosed = true
     clearTimeout(this.#timer)
     this.#heap.length = 0
   }

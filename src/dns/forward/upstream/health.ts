@@ -51,6 +51,8 @@ export class Health {
   readonly #loopProbes: Map<string, Probe> = new Map()
   readonly #loopAskedAt: Map<Upstream, number> = new Map()
   readonly #apexes: Map<Upstream, Uint8Array> = new Map()
+  /** Those that are asked again and again. */
+  readonly #watched: Set<Upstream> = new Set()
 
   constructor(parts: HealthParts) {
     this.#parts = parts
@@ -64,12 +66,21 @@ export class Health {
   }
 
   /** Asks a suspected upstream again and again until it answers. */
-  suspect(upstream: Upstream, wait: number = FIRST_WAIT): void {
+  suspect(upstream: Upstream): void {
+    if (this.#watched.has(upstream)) return
+    this.#watched.add(upstream)
+    this.#askAgain(upstream, FIRST_WAIT)
+  }
+
+  #askAgain(upstream: Upstream, wait: number): void {
     const question = this.#question(this.#apexes.get(upstream) ?? ROOT, TYPE.NS)
     const probe = new Probe(upstream, question, this.#parts, isAnswered => {
-      if (upstream.state !== 'suspect') return
-      if (!isAnswered) this.suspect(upstream, Math.min(2 * wait, LONGEST_WAIT))
-      else if (upstream.recovered()) this.#parts.changed(upstream, 'recovered')
+      if (upstream.state === 'suspect' && !isAnswered) {
+        this.#askAgain(upstream, Math.min(2 * wait, LONGEST_WAIT))
+        return
+      }
+      this.#watched.delete(upstream)
+      if (upstream.state === 'suspect' && upstream.recovered()) this.#parts.changed(upstream, 'recovered')
     })
     probe.startAfter(wait)
   }
