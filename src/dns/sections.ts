@@ -34,8 +34,9 @@ export class Sections {
       // Addresses are of one size, so any of them can be the first: no client's first choice is everybody's.
       this.#rotation = (this.#rotation + ROTATION_STEP) | 0
       const first = Math.floor((this.#rotation >>> 0) * 2 ** -32 * count)
-      reply.answers += reply.appendRotated(arena, start, (end - start) / count, count, first, shift)
-      if (reply.answers < count) reply.isTruncated = true
+      const fitting = reply.appendRotated(arena, start, (end - start) / count, count, first, shift)
+      reply.answers += fitting
+      if (fitting < count) reply.isTruncated = true
       return
     }
     if (!reply.append(arena, start, end, shift)) {

@@ -8,6 +8,7 @@ import { Answering, type Ask, makeQuery } from '#support/answering.ts'
 import { APEX_TEXT, nodeName, zoneNode } from '#support/arbitrary-nodes.ts'
 import { type DecodedMessage, decodeMessage } from '#support/message-decoder.ts'
 
+const NONE = new Uint8Array(0)
 const TYPES = ['A', 'AAAA', 'NS', 'TXT', 'SRV', 'SOA', 'CNAME', 'DNAME', 'DS', 'ANY', 'TYPE65280', 'TYPE0'] as const
 const below = fc.constantFrom('', 'x.', '10-0-0-1.', 'x.y.', `${'a'.repeat(60)}.`)
 const question = fc.record({
@@ -41,6 +42,21 @@ function limitOf({ udpSize, transport, capacity }: Required<Pick<Ask, 'udpSize' 
   const limit = transport === 1 ? 65_535 : Math.max(512, Math.min(udpSize ?? 512, 4096))
   return Math.min(limit, capacity)
 }
+
+it('A chain that ends at many addresses has all of them, or says that it has not', () => {
+  const kept = new Set<boolean>()
+  for (let count = 2; count < 24; count++) {
+    const many = Array.from({ length: count }, (_, i) => `AAAA fdaa::${i + 1}`)
+    const answering = makeZone([])
+      .node(`a.${APEX_TEXT}`, [`CNAME b.${APEX_TEXT}.`])
+      .node(`b.${APEX_TEXT}`, [`CNAME c.${APEX_TEXT}.`])
+      .node(`c.${APEX_TEXT}`, many)
+    const { answers, tc } = decodeMessage(answering.send(makeQuery(`a.${APEX_TEXT}`, 'AAAA', { udpSize: null })) ?? NONE)
+    expect([count, tc]).toEqual([count, answers.length < count + 2])
+    kept.add(tc)
+  }
+  expect(kept.size).toBe(2)
+})
 
 describe('every reply', () => {
   it('is a whole message within its limit', () => {
