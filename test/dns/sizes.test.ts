@@ -51,7 +51,9 @@ it('A chain that ends at many addresses has all of them, or says that it has not
       .node(`a.${APEX_TEXT}`, [`CNAME b.${APEX_TEXT}.`])
       .node(`b.${APEX_TEXT}`, [`CNAME c.${APEX_TEXT}.`])
       .node(`c.${APEX_TEXT}`, many)
-    const { answers, tc } = decodeMessage(answering.send(makeQuery(`a.${APEX_TEXT}`, 'AAAA', { udpSize: null })) ?? NONE)
+    const { answers, tc } = decodeMessage(
+      answering.send(makeQuery(`a.${APEX_TEXT}`, 'AAAA', { udpSize: null })) ?? NONE,
+    )
     expect([count, tc]).toEqual([count, answers.length < count + 2])
     kept.add(tc)
   }
