@@ -58,7 +58,19 @@ const INFO_CODE_CELLS = 1 + Math.max(...Object.values(INFO_CODE))
 
 /** What an answer was, beyond its response code. */
 const ANSWER_KINDS = ['hit', 'nodata', 'nxdomain', 'referral', 'cname', 'synthesized', 'forwarded', 'cached'] as const
-const DROP_REASONS = ['short', 'response', 'oversized', 'source', 'send', 'fault', 'forward', 'rate', 'proxy'] as const
+const DROP_REASONS = [
+  'short',
+  'response',
+  'oversized',
+  'source',
+  'send',
+  'fault',
+  'forward',
+  'rate',
+  'proxy',
+  'queue',
+  'share',
+] as const
 /** How TLS sessions began: with a whole handshake, with a ticket, or not at all. */
 const HANDSHAKES = ['full', 'resumed', 'failed'] as const
 const CLOSE_REASONS = ['peer', 'idle', 'connections', 'bytes', 'error', 'stop', 'proxy', 'handshake'] as const
@@ -109,7 +121,10 @@ const WIDTHS: Readonly<Record<CellGroup, number>> = {
   truncated: TRANSPORTS.length,
   /** Replies by {@link ANSWER_KINDS}. */
   answers: ANSWER_KINDS.length,
-  /** Messages that got no reply, by {@link DROP_REASONS}; use {@link DROP}. */
+  /**
+   * Messages that got no reply, by {@link DROP_REASONS}; use {@link DROP}. `queue`: the kernel had no room for them, as far
+   * as a busy thread looks; `share`: they were more than their client's part of what could be answered.
+   */
   dropped: DROP_REASONS.length,
   /** Messages received: transport. */
   receivedPackets: TRANSPORTS.length,

@@ -40,6 +40,8 @@ export class FakeKernel implements SystemCalls {
   readonly sent: Departure[] = []
   /** Results of the send calls: how many may be sent, or a negative errno. Without one, all are. */
   readonly sendResults: number[]
+  /** What each look at the queue finds: the part of it that is full, packets that it has lost so far. */
+  readonly queues: { readonly fill?: number; readonly lost?: number }[] = []
   readonly #regions: Uint8Array[] = []
 
   constructor(arrivals: Arrival[][], sendResults: number[] = []) {
@@ -68,6 +70,11 @@ export class FakeKernel implements SystemCalls {
   close(): void {}
 
   spread(): void {}
+
+  memoryOf(): Uint32Array {
+    const { fill = 0, lost = 0 } = this.queues.shift() ?? {}
+    return Uint32Array.of(1000 * fill, 1000, 0, 0, 0, 0, 0, 0, lost)
+  }
 
   runSoon(): void {}
 

@@ -11,6 +11,7 @@ import { isWildcard } from '../listen.ts'
 import { ProxiedPackets } from '../proxy/packets.ts'
 import { isProxied, type ProxySetting } from '../proxy/setting.ts'
 import { type AnswerContext, DEFERRED, UDP, type UdpTransport } from '../transport.ts'
+import { FairShare } from './fair-share.ts'
 import { BATCH, controlOffset, MAX_REPLY, MessageVector, nameOffset, SLOT } from './message-vector.ts'
 import { OwnAddresses } from './own-addresses.ts'
 import {
@@ -41,6 +42,7 @@ interface Socket extends BatchedSocket {
   readonly isProxied: boolean
   readonly isIPv6: boolean
   readonly isWildcard: boolean
+  readonly share: FairShare
 }
 
 const POLLFD_WORDS = 2
@@ -83,6 +85,7 @@ export class BatchedUdp implements UdpTransport {
       isProxied: isProxied(proxy, { address: formatAddress(socket.address), port: socket.port }),
       isIPv6: familyOf(socket.address) === 'IPv6',
       isWildcard: isWildcard(socket.address),
+      share: new FairShare(),
     }))
     this.#packets = proxy === null ? null : new ProxiedPackets(proxy)
     this.#own = new OwnAddresses(sockets)
@@ -150,6 +153,7 @@ export class BatchedUdp implements UdpTransport {
     if (replies > 0) this.#send(socket.descriptor, replies)
     calls.now(this.#finish)
     this.#count(received, replies)
+    if (socket.share.note(received)) this.#lookAtQueue(socket)
     return received
   }
 
@@ -158,8 +162,11 @@ export class BatchedUdp implements UdpTransport {
     this.#received = 0
     this.#sent = 0
     let replies = 0
+    const isLimited = socket.share.isLimited && !socket.isProxied
+    if (isLimited) socket.share.begin()
     for (let i = 0; i < received; i++) {
       this.#received += vector.lengthOf(i)
+      if (isLimited && this.#isSurplus(socket, i)) continue
       const view = this.#viewOf(socket, i)
       if (view === IGNORE) continue
       const length = socket.isProxied ? this.#respondFor(socket, i, replies) : this.#respond(socket, i, replies, view)
@@ -169,6 +176,18 @@ export class BatchedUdp implements UdpTransport {
     }
     this.#context.handOver?.flush()
     return replies
+  }
+
+  #isSurplus({ share, isIPv6 }: Socket, i: number): boolean {
+    if (!share.isSurplus(this.#vector.words.memory, nameOffset(i) >> 2, isIPv6)) return false
+    this.#context.counters.add(DROPPED.share, 1)
+    return true
+  }
+
+  /** The kernel drops what a full queue has no room for, whoever sent it. */
+  #lookAtQueue({ descriptor, share }: Socket): void {
+    const lost = share.look(this.#calls.memoryOf(descriptor))
+    if (lost > 0) this.#context.counters.add(DROPPED.queue, lost)
   }
 
   #respond(socket: Socket, i: number, j: number, view: number): number {

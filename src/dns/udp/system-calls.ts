@@ -50,6 +50,8 @@ export interface SystemCalls {
   runSoon(): void
   /** Asks the scheduler to let V8's own threads, which collect garbage and compile, come after all others of the process. */
   runHelpersLater(): void
+  /** How full a socket's queue is and what it has lost (`SK_MEMINFO`); the array is written again by the next call. */
+  memoryOf(descriptor: number): Uint32Array
   /** Messages received into an array of `struct mmsghdr`. */
   receive(descriptor: number, messages: Pointer, count: number, flags: number): number
   /** Messages sent from an array of `struct mmsghdr`. Never waits for room in the socket's buffer. */
@@ -137,6 +139,7 @@ const SO_REUSEPORT = 15
 const SO_RCVTIMEO = 20
 const SO_RCVBUFFORCE = 33
 const SO_ATTACH_REUSEPORT_CBPF = 51
+const SO_MEMINFO = 55
 const IPPROTO_IP = 0
 const IP_PKTINFO = 8
 const IP_MTU_DISCOVER = 10
@@ -157,6 +160,9 @@ const SEND_BUFFER = 1 << 20
 
 /** Answers that one socket to an upstream may hold. */
 const UPSTREAM_BUFFER = 1 << 19
+
+/** Words that SO_MEMINFO gives (linux/sock_diag.h): octets in the queue, octets that it may have, packets lost so far. */
+export const SK_MEMINFO = { allocated: 0, limit: 1, drops: 8, words: 9 } as const
 
 const ANY_IPV6: Address = parseAddress('::') as Address
 const ANY_IPV4: Address = parseAddress('0.0.0.0') as Address
@@ -207,6 +213,7 @@ function bindSystemCalls(koffi: typeof Koffi): SystemCalls {
   const libc = koffi.load(null)
   const socket = libc.func('int socket(int, int, int)')
   const setsockopt = libc.func('int setsockopt(int, int, int, void *, uint)')
+  const getsockopt = libc.func('int getsockopt(int, int, int, void *, void *)')
   const bind = libc.func('int bind(int, void *, uint)')
   const connect = libc.func('int connect(int, void *, uint)')
   const getsockname = libc.func('int getsockname(int, void *, void *)')
@@ -231,6 +238,8 @@ function bindSystemCalls(koffi: typeof Koffi): SystemCalls {
   const fcntl = libc.func('int fcntl(int, int, int)')
   const write = libc.func('long write(int, void *, ulong)')
   const octet = Uint8Array.of(1)
+  const memoryInfo = new Uint32Array(new ArrayBuffer(4 * SK_MEMINFO.words))
+  const memoryInfoBytes = new Uint32Array(new ArrayBuffer(4))
   const pointerToOctet = koffi.address(octet)
   return {
     openUdp,
@@ -238,6 +247,7 @@ function bindSystemCalls(koffi: typeof Koffi): SystemCalls {
     close: fd => close(fd),
     spread,
     ...scheduling(syscall),
+    memoryOf,
     receive,
     send,
     wait,
@@ -312,6 +322,12 @@ function bindSystemCalls(koffi: typeof Koffi): SystemCalls {
     head.writeUInt16LE(program.length / BPF_INSTRUCTION)
     head.writeBigUInt64LE(pointerTo(program), 8)
     check('spread packets over sockets', setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, head, head.length))
+  }
+
+  function memoryOf(fd: number): Uint32Array {
+    memoryInfoBytes[0] = memoryInfo.byteLength
+    if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memoryInfo, memoryInfoBytes) < 0) memoryInfo.fill(0)
+    return memoryInfo
   }
 
   function receive(fd: number, messages: Pointer, count: number, flags: number): number {

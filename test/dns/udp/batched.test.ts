@@ -65,6 +65,22 @@ describe('batched UDP over a kernel of our own', () => {
     expect(counters.sentBytes[0]?.value).toBe(9 * 12)
   })
 
+  it('answers those who ask little, beside one who fills a queue that is long', async () => {
+    const busy = range(60).map(i => arrival(i, { source: parse('fdaa::b') }))
+    const others = range(4).map(i => arrival(60 + i, { source: parse(`fdaa::${i + 1}`), port: 2000 + i }))
+    const batches = 16 * 20
+    const kernel = new FakeKernel(range(batches).map(() => [...busy, ...others]))
+    for (let look = 0; look < 20; look++) kernel.queues.push({ fill: 0.9, lost: 5 * look })
+    const counters = await serve(kernel)
+    // One of them may have the busy one's hash.
+    expect(kernel.sent.filter(({ to }) => to[15] !== 0xb).length).toBeGreaterThanOrEqual(3 * batches)
+    const { share = 0, queue } = dropped(counters)
+    expect(queue).toBe(5 * 19)
+    // At the end eight of a batch are answered to the busy one.
+    expect(share).toBeGreaterThan(40 * batches)
+    expect(kernel.sent).toHaveLength(64 * batches - share)
+  })
+
   it.each([
     ['EAGAIN', EAGAIN],
     ['ENOBUFS', ENOBUFS],
