@@ -14,8 +14,12 @@ import { SK_MEMINFO } from './system-calls.ts'
 
 /** Batches between two looks at the queue: some milliseconds. */
 const LOOK_BATCHES = 16
-/** A queue is long when this part of it is full: some milliseconds of packets. */
-const LONG = 1 / 8
+/**
+ * Octets of a long queue: some 1,300 queries, as the kernel counts them, or ten milliseconds. A short queue, where the
+ * system allows no other, is long when it is three quarters full: clients that wait for their answers do not get it there.
+ */
+const LONG = 1 << 20
+const LONG_PART = 0.75
 /** Of a batch at least so many are answered to each client. */
 const LEAST = 8
 /** What the limit falls by, and rises by, at each look. */
@@ -65,7 +69,8 @@ export class FairShare {
     const drops = memory[SK_MEMINFO.drops] as number
     const lost = (drops - this.#drops) >>> 0
     this.#drops = drops
-    const isLong = (memory[SK_MEMINFO.allocated] as number) > LONG * (memory[SK_MEMINFO.limit] as number)
+    const long = Math.min(LONG, LONG_PART * (memory[SK_MEMINFO.limit] as number))
+    const isLong = (memory[SK_MEMINFO.allocated] as number) > long
     this.#limit =
       lost > 0 || isLong ? Math.max(LEAST, Math.floor(this.#limit * FALL)) : Math.min(BATCH, this.#limit + RISE)
     this.#wasMixed = this.#isMixed

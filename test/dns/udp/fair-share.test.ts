@@ -3,17 +3,17 @@ import { FairShare } from '#src/dns/udp/fair-share.ts'
 import { BATCH } from '#src/dns/udp/message-vector.ts'
 import { SK_MEMINFO } from '#src/dns/udp/system-calls.ts'
 
-const LIMIT = 1 << 20
+const LIMIT = 8 << 20
 /** Words of a struct sockaddr_in6 and room behind it. */
 const WORDS = 8
 /** Under it the ports below hash to different buckets. */
 const SALT = 1
 
 /** The kernel's words about a queue of which `fill` is full. */
-function queue(fill: number, drops = 0): Uint32Array {
+function queue(fill: number, drops = 0, limit = LIMIT): Uint32Array {
   const words = new Uint32Array(SK_MEMINFO.words)
-  words[SK_MEMINFO.allocated] = fill * LIMIT
-  words[SK_MEMINFO.limit] = LIMIT
+  words[SK_MEMINFO.allocated] = fill * limit
+  words[SK_MEMINFO.limit] = limit
   words[SK_MEMINFO.drops] = drops
   return words
 }
@@ -49,6 +49,14 @@ describe('FairShare', () => {
       expect(share.look(queue(0.1))).toBe(0)
       expect(share.isLimited).toBe(false)
     }
+  })
+
+  it('takes a queue that the system keeps short for long when it is nearly full', () => {
+    const share = new FairShare(SALT)
+    share.look(queue(0.7, 0, 425_984))
+    expect(share.isLimited).toBe(false)
+    share.look(queue(0.8, 0, 425_984))
+    expect(share.isLimited).toBe(true)
   })
 
   it.each([true, false])('leaves a busy client what the others do not take, IPv6: %s', isIPv6 => {
