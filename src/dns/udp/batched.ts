@@ -163,7 +163,6 @@ export class BatchedUdp implements UdpTransport {
     this.#sent = 0
     let replies = 0
     const isLimited = socket.share.isLimited && !socket.isProxied
-    if (isLimited) socket.share.begin()
     for (let i = 0; i < received; i++) {
       this.#received += vector.lengthOf(i)
       if (isLimited && this.#isSurplus(socket, i)) continue

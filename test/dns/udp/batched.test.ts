@@ -76,7 +76,7 @@ describe('batched UDP over a kernel of our own', () => {
     expect(kernel.sent.filter(({ to }) => to[15] !== 0xb).length).toBeGreaterThanOrEqual(3 * batches)
     const { share = 0, queue } = dropped(counters)
     expect(queue).toBe(5 * 19)
-    // At the end eight of a batch are answered to the busy one.
+    // At the end 128 in 16 batches are answered to the busy one.
     expect(share).toBeGreaterThan(40 * batches)
     expect(kernel.sent).toHaveLength(64 * batches - share)
   })
