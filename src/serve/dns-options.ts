@@ -10,24 +10,30 @@ import { responderOf } from './responder-options.ts'
 /** Tells the threads of changes: another configuration, other certificates, another secret. */
 export class DnsOptions {
   readonly certificates: DnsCertificates
-  readonly #plane: () => DataPlane
+  /** null: the threads are not started yet. */
+  #plane: Pick<DataPlane, 'setCertificates' | 'setResponderOptions'> | null = null
   readonly #started: Config
   readonly #secrets: CookieSecrets
   /** The configuration, with what was changed at run time. */
   #present: Config
 
   /** @throws WaypostError `WAY_DNS_CERTIFICATE` when a certificate cannot be used. */
-  constructor(config: Config, log: Logger, plane: () => DataPlane) {
+  constructor(config: Config, log: Pick<Logger, 'error'>) {
     this.#started = config
     this.#present = config
-    this.#plane = plane
     this.certificates = new DnsCertificates({
       tls: config.dns.tls,
       https: config.dns.https,
-      onChange: certificates => plane().setCertificates(certificates),
+      onChange: certificates => this.#plane?.setCertificates(certificates),
       onProblem: message => log.error({ event: 'certificate_problem' }, message),
     })
     this.#secrets = new CookieSecrets(() => this.#publish())
+  }
+
+  /** From now on the threads are told; and what has changed while they started. */
+  tell(plane: Pick<DataPlane, 'setCertificates' | 'setResponderOptions'>): void {
+    this.#plane = plane
+    plane.setCertificates(this.certificates.present)
   }
 
   /** The options of replies. */
@@ -48,6 +54,6 @@ export class DnsOptions {
   }
 
   #publish(): void {
-    this.#plane().setResponderOptions(this.responder)
+    this.#plane?.setResponderOptions(this.responder)
   }
 }

@@ -125,7 +125,7 @@ class Assembly {
     this.#config = config
     this.#sources = new Sources(config, log, name => this.#admission.sinkOf(name), openClient)
     this.#makeSource = makeSource ?? (name => this.#sources.make(name))
-    this.#dnsOptions = new DnsOptions(config, log, () => this.#needPlane())
+    this.#dnsOptions = new DnsOptions(config, log)
     this.#log = log
     this.#allocator = allocator
     this.#undo = undo
@@ -188,6 +188,7 @@ class Assembly {
     this.#plane = plane
     // A generation that came while the threads started had nobody to go to.
     plane.publish(this.#writer.buffers)
+    this.#dnsOptions.tell(plane)
     this.#undo.push(() => plane.stop(STOP_DEADLINE))
     const http = await this.#startApi()
     this.#undo.push(() => this.#admission.stop())
