@@ -37,6 +37,12 @@ const FIGURES: readonly Figure[] = [
   // bench/system/limits.ts
   atLeast(/^answered at 5 × capacity, of the peak/, 0.9),
   atMost(/^5 × capacity: \/health/, 100),
+  // bench/system/upstreams.ts
+  atMost(/^names of ours beside .*: p99, of that without/, 2),
+  atMost(/^names of ours beside .*: lost/, 0),
+  atMost(/^upstream .*: (wrong answers|unanswered)/, 0),
+  atLeast(/^upstream .*: known names answered/, 0.99),
+  atLeast(/^upstream .*: new names answered/, 0.99),
 ]
 
 /** What is said of a row: the bound and whether it is held; nothing where there is none. */

@@ -31,6 +31,8 @@ async function serve(setup: WorkerSetup, port: MessagePort): Promise<void> {
     const failure = listenFailureOf(error)
     if (failure === null) throw error
     context.tell({ type: 'listen-failed', message: (error as Error).message, failure })
+    // What was started before, forwarding for example, would keep the thread, and who waits for its end, for ever.
+    process.exit()
   }
   port.close()
 }

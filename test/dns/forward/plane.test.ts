@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { ForwardOptions, UpstreamOptions } from '#src/dns/forward/options.ts'
 import { type DataPlane, type DataPlaneOptions, startDataPlane } from '#src/dns/plane.ts'
@@ -7,6 +9,7 @@ import { IndexWriter } from '#src/index/writer.ts'
 import { isPrefix, type Prefix, parsePrefix } from '#src/ip/prefix.ts'
 import { parseName } from '#src/wire/name.ts'
 import { TYPE } from '#src/wire/record-type.ts'
+import { RULES } from '#support/cache.ts'
 import { ask, resolve } from '#support/dns-client.ts'
 import { type Behaviour, FakeUpstream } from '#support/fake-upstream.ts'
 
@@ -44,6 +47,19 @@ for (const transport of ['batched', 'portable'] as const) {
       for (let i = 0; i < 20; i++) expect(await resolve({ name: LOCAL, type: 'AAAA', port })).toEqual(['AAAA fdaa::1'])
       expect(await foreign).toMatchObject({ rcode: SERVFAIL, answers: [] })
       await expect.poll(() => plane.forwarding()?.totals.expired).toBe(1)
+    })
+
+    it('does not start where a port is taken for TCP, and says so', async () => {
+      const taken = createServer().listen({ host: '::1', port: 0 })
+      undo.push(() => taken.close())
+      await once(taken, 'listening')
+      const { port } = taken.address() as AddressInfo
+      const cache = { maxBytes: 1 << 22, maxEntries: 10_000, rules: RULES, except: [], file: null }
+      const starting = start(transport, [await startUpstream(() => null)], {
+        listen: [{ address: '::1', port }],
+        cache,
+      })
+      await expect(starting).rejects.toMatchObject({ code: 'WAY_LISTEN', message: expect.stringContaining('TCP') })
     })
 
     it('answers a CNAME that leaves our zones together with its target', async () => {

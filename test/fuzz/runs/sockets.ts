@@ -9,7 +9,7 @@ import { startWaypost, temporaryFolder } from '#support/waypost.ts'
 import { PacketMaker } from '../packets.ts'
 import { Random } from '../random.ts'
 
-const EXAMPLE = fileURLToPath(new URL('../../examples/kuard', import.meta.url))
+const EXAMPLE = fileURLToPath(new URL('../../../examples/kuard', import.meta.url))
 /** Packets between two good queries. */
 const ROUND = 500
 /** A long run is one of low priority: on a busy machine the server gets little of a processor, too. Milliseconds. */

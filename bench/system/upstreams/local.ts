@@ -1,0 +1,211 @@
+/**
+ * Whether names of our own notice what happens to foreign ones. The whole server, all of its threads, has one core; the
+ * good client, the attack and the upstream share the other. The client runs at a real-time priority where that is
+ * allowed, so that what it measures is the server and not its own waiting for a processor.
+ */
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { cpuOfTree, median, needNative, runFlood, runLoad } from '../measure.ts'
+import type { Behaviour } from './fake.ts'
+import { FakeProcess } from './fake-process.ts'
+import { HOME, HOME_NAMES, startForwarding } from './server.ts'
+
+/** How names of our own fare beside one attack; medians over the rounds. */
+export interface LocalFigure {
+  readonly attack: string
+  /** Queries a second that the attack sent. */
+  readonly attackRate: number
+  /** 99th percentile without it and beside it, microseconds, and the second over the first in each round. */
+  readonly idle: number
+  readonly p99: number
+  readonly ratio: number
+  readonly p50: number
+  /** Of all rounds. */
+  readonly sent: number
+  readonly lost: number
+  readonly wrong: number
+  /** How much of its core the server used. */
+  readonly busy: number
+}
+
+/** How long, and how much. */
+export interface LocalSetting {
+  readonly folder: string
+  readonly seconds: number
+  readonly rounds: number
+  /** Queries a second of the good client, and of an attack. */
+  readonly rate: number
+  readonly attackRate: number
+}
+
+interface Attack {
+  readonly name: string
+  readonly upstream: Behaviour
+  readonly delayMs: number
+  /** Zone of the random names, and what is said of them: 255 any code. */
+  readonly zone: string
+  readonly rcode: number
+}
+
+const SERVER_CPU = 0
+const CLIENT_CPU = 1
+const NXDOMAIN = 3
+const ANY = 255
+/** In the format of `native/load.c`: not counted. */
+const ANY_COUNT = 254
+const ATTACKS: readonly Attack[] = [
+  // So many wait for two seconds that the bound of 10,000 is reached.
+  {
+    name: 'random foreign names, an upstream of 2 s',
+    upstream: 'good',
+    delayMs: 2000,
+    zone: 'attack.example',
+    rcode: ANY,
+  },
+  {
+    name: 'random foreign names, no upstream answers',
+    upstream: 'silent',
+    delayMs: 0,
+    zone: 'attack.example',
+    rcode: ANY,
+  },
+  {
+    name: 'random foreign names, no upstream is there',
+    upstream: 'gone',
+    delayMs: 0,
+    zone: 'attack.example',
+    rcode: ANY,
+  },
+  { name: 'random names of our own zone', upstream: 'good', delayMs: 0, zone: HOME, rcode: NXDOMAIN },
+]
+/** Time for the bound to be reached. */
+const LEAD_MS = 2500
+/** For what waits to come to its end. */
+const REST_MS = 4500
+
+/** Measures without and beside each attack, in turn. */
+export async function measureLocal(setting: LocalSetting): Promise<LocalFigure[]> {
+  const { folder, rounds } = setting
+  mkdirSync(folder, { recursive: true })
+  const upstream = await FakeProcess.start(CLIENT_CPU)
+  const server = await startForwarding({
+    folder,
+    upstreams: [upstream.port],
+    isStaleGiven: true,
+    cpu: SERVER_CPU,
+  })
+  const bench = new LocalBench(setting, server.dnsPort, server.child.pid as number)
+  try {
+    await bench.idle()
+    const figures: LocalFigure[] = []
+    for (const attack of ATTACKS) {
+      const all: LocalFigure[] = []
+      for (let round = 0; round < rounds; round++) {
+        const idle = await bench.idle()
+        await upstream.behave(attack.upstream, attack.delayMs)
+        all.push(await bench.beside(attack, idle))
+        await upstream.behave('good')
+        await delay(REST_MS)
+      }
+      figures.push(summed(all))
+      console.error(`${attack.name} is done`)
+    }
+    return figures
+  } finally {
+    await server.end()
+    await upstream.stop()
+  }
+}
+
+class LocalBench {
+  readonly #setting: LocalSetting
+  readonly #port: number
+  readonly #pid: number
+  readonly #load: string
+  readonly #flood: string
+  readonly #queries: string
+  #part = 0
+
+  constructor(setting: LocalSetting, port: number, pid: number) {
+    const { folder } = setting
+    this.#setting = setting
+    this.#port = port
+    this.#pid = pid
+    this.#load = urgent(needNative('load', folder), folder)
+    this.#flood = needNative('flood', folder)
+    this.#queries = join(folder, 'home.bin')
+    const names = Array.from({ length: HOME_NAMES }, (_, i) => entry(`n${i}.${HOME}`, 0, 1))
+    writeFileSync(this.#queries, Buffer.concat(names))
+  }
+
+  /** @returns the 99th percentile without an attack. */
+  async idle(): Promise<number> {
+    const { rate, seconds } = this.#setting
+    const { p99 } = await runLoad(this.#load, this.#options(rate, seconds))
+    return p99
+  }
+
+  async beside({ name, zone, rcode }: Attack, idle: number): Promise<LocalFigure> {
+    const { rate, seconds, attackRate, folder } = this.#setting
+    const length = seconds + LEAD_MS / 1000
+    const queries = join(folder, 'attack.bin')
+    const part = this.#part++
+    const count = Math.ceil(attackRate * (length + 1))
+    const labels = Array.from({ length: count }, (_, i) => `${part}-${String(i).padStart(8, '0')}`)
+    writeFileSync(queries, Buffer.concat(labels.map(label => entry(`${label}.${zone}`, rcode, ANY_COUNT))))
+    const shape = { sockets: 64, burst: 8, cpu: CLIENT_CPU }
+    const flooding = runFlood(this.#flood, { port: this.#port, queries, seconds: length, rate: attackRate, ...shape })
+    await delay(LEAD_MS)
+    const before = cpuOfTree(this.#pid)
+    const start = performance.now()
+    const result = await runLoad(this.#load, this.#options(rate, seconds - 0.5))
+    const busy = (cpuOfTree(this.#pid) - before) / 1000 / (performance.now() - start)
+    const flood = await flooding
+    const { p50, p99, sent, lost, wrongId, wrongRcode, wrongCount, wrongQuestion } = result
+    const wrong = wrongId + wrongRcode + wrongCount + wrongQuestion + flood.wrong
+    return { attack: name, attackRate: flood.rate, idle, p99, ratio: p99 / idle, p50, sent, lost, wrong, busy }
+  }
+
+  #options(rate: number, seconds: number): Parameters<typeof runLoad>[1] {
+    return { port: this.#port, queries: this.#queries, seconds, rate, sockets: 4, cpu: CLIENT_CPU, sleep: 1 }
+  }
+}
+
+function summed(all: readonly LocalFigure[]): LocalFigure {
+  const of = (pick: (figure: LocalFigure) => number): number => median(all.map(pick))
+  const sum = (pick: (figure: LocalFigure) => number): number => all.map(pick).reduce((a, b) => a + b, 0)
+  return {
+    attack: all[0]?.attack ?? '',
+    attackRate: of(figure => figure.attackRate),
+    idle: of(figure => figure.idle),
+    p99: of(figure => figure.p99),
+    ratio: of(figure => figure.ratio),
+    p50: of(figure => figure.p50),
+    sent: sum(figure => figure.sent),
+    lost: sum(figure => figure.lost),
+    wrong: sum(figure => figure.wrong),
+    busy: of(figure => figure.busy),
+  }
+}
+
+/** A program that runs another one at a real-time priority; that one itself where it is not allowed. */
+function urgent(program: string, folder: string): string {
+  try {
+    execFileSync('chrt', ['-f', '10', 'true'], { stdio: 'ignore' })
+  } catch {
+    console.error('no real-time priority is allowed here: the client waits for its processor, too')
+    return program
+  }
+  const path = join(folder, 'urgent.sh')
+  writeFileSync(path, `#!/bin/sh\nexec chrt -f 10 '${program}' "$@"\n`, { mode: 0o755 })
+  return path
+}
+
+/** One query, in the format of `native/load.c`. */
+function entry(name: string, rcode: number, answers: number): Buffer {
+  const labels = name.split('.').flatMap(label => [label.length, ...Buffer.from(label)])
+  const message = [0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, ...labels, 0, 0, 28, 0, 1]
+  return Buffer.from([message.length >> 8, message.length & 255, rcode, answers, ...message])
+}
