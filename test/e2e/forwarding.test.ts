@@ -1,22 +1,23 @@
 /** Forwarding with real servers and clients: Unbound and Knot DNS as upstreams; dig and kdig. Skipped without them. */
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
-import { createSocket } from 'node:dgram'
+import { type ChildProcess, execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { makeCertificate } from '../support/certificate.ts'
 import { ask } from '../support/dns-client.ts'
+import { freePort, missingPrograms, startUnbound } from '../support/unbound.ts'
 import { type RunningWaypost, startWaypost, temporaryFolder, until } from '../support/waypost.ts'
 
-const ZONE = `
-  local-zone: "example." static
-  local-data: "example. 300 SOA ns.example. hm.example. 1 2 3 4 60"
-  local-data: "www.example. 300 A 192.0.2.1"
-  local-data: "www.example. 300 AAAA 2001:db8::1"
-  local-data: "mail.example. 300 MX 10 www.example."
-  local-data: 'long.example. 300 TXT "${'x'.repeat(250)}" "${'y'.repeat(250)}" "${'z'.repeat(250)}" "${'1'.repeat(250)}" "${'2'.repeat(250)}" "${'3'.repeat(250)}"'
-`
+const LONG = ['x', 'y', 'z', '1', '2', '3'].map(letter => `"${letter.repeat(250)}"`).join(' ')
+const ZONE = [
+  'local-zone: "example." static',
+  'local-data: "example. 300 SOA ns.example. hm.example. 1 2 3 4 60"',
+  'local-data: "www.example. 300 A 192.0.2.1"',
+  'local-data: "www.example. 300 AAAA 2001:db8::1"',
+  'local-data: "mail.example. 300 MX 10 www.example."',
+  `local-data: 'long.example. 300 TXT ${LONG}'`,
+]
 
 const folder = temporaryFolder()
 const children: ChildProcess[] = []
@@ -24,14 +25,14 @@ let upstream = 0
 let tlsUpstream = 0
 let server: RunningWaypost
 
-const missing = ['unbound', 'dig', 'kdig'].filter(program => spawnSync('which', [program], path()).status !== 0)
+const missing = missingPrograms(['unbound', 'dig', 'kdig'])
 describe.skipIf(missing.length > 0)('Unbound as the upstream', () => {
   beforeAll(async () => {
     const certificate = makeCertificate('dns.example')
     for (const [name, text] of Object.entries(certificate)) writeFileSync(join(folder.path, `${name}.pem`), text)
     upstream = await freePort()
     tlsUpstream = await freePort()
-    await startUnbound()
+    await start()
     server = await startServer({
       upstreams: [`[::1]:${upstream}`],
       zones: [
@@ -87,40 +88,22 @@ describe.skipIf(missing.length > 0)('Unbound as the upstream', () => {
     unbound?.kill('SIGKILL')
     if (unbound !== undefined) await once(unbound, 'exit')
     expect(dig('A', 'gone.example')).toMatch(/status: SERVFAIL[\s\S]*EDE: 2[23]/)
-    await startUnbound()
+    await start()
     const isBack = async (): Promise<boolean> =>
       (await ask({ name: 'www.example', type: 'A', port: server.dnsPort })).rcode === 0
     await until(() => isBack().catch(() => false), 30_000)
   })
 })
 
-async function startUnbound(): Promise<void> {
-  const file = join(folder.path, 'unbound.conf')
-  const settings = [
-    `interface: ::1@${upstream}`,
-    `interface: ::1@${tlsUpstream}`,
-    `tls-port: ${tlsUpstream}`,
-    `tls-service-key: "${join(folder.path, 'key.pem')}"`,
-    `tls-service-pem: "${join(folder.path, 'cert.pem')}"`,
-    'num-threads: 1',
-    'username: ""',
-    'chroot: ""',
-    `directory: "${folder.path}"`,
-    'pidfile: ""',
-    'use-syslog: no',
-    'access-control: ::1 allow',
-    'module-config: "iterator"',
+async function start(): Promise<void> {
+  const lines = [
+    ...ZONE,
     'local-zone: "tls.example." static',
     'local-data: "www.tls.example. 300 A 192.0.2.9"',
     'local-data: "www.mistrusted.example. 300 A 192.0.2.9"',
   ]
-  const lines = settings.map(line => `  ${line}`).join('\n')
-  writeFileSync(file, `server:\n${lines}\n${ZONE}\nremote-control:\n  control-enable: no\n`)
-  const child = spawn('unbound', ['-d', '-c', file], { stdio: 'ignore', ...path() })
-  children.unshift(child)
-  const answers = async (): Promise<boolean> =>
-    (await ask({ name: 'www.example', type: 'A', port: upstream })).answers.length === 1
-  await until(() => answers().catch(() => false), 20_000)
+  const place = { folder: folder.path, port: upstream, tlsPort: tlsUpstream }
+  children.unshift(await startUnbound({ ...place, lines, probe: 'www.example' }))
 }
 
 async function startServer(forward: object): Promise<RunningWaypost> {
@@ -146,18 +129,4 @@ function dig(...args: string[]): string {
 
 function run(program: string, ...args: string[]): string {
   return execFileSync(program, args, { encoding: 'utf8', timeout: 20_000 })
-}
-
-/** Servers live in folders that are often not on the path. */
-function path(): { env: NodeJS.ProcessEnv } {
-  return { env: { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/usr/local/sbin` } }
-}
-
-async function freePort(): Promise<number> {
-  const socket = createSocket('udp6')
-  socket.bind({ address: '::1', port: 0 })
-  await once(socket, 'listening')
-  const { port } = socket.address()
-  socket.close()
-  return port
 }

@@ -23,16 +23,20 @@ export interface Question {
   /** The client's own address. */
   readonly from?: string
   readonly tcp?: boolean
+  /** How long a reply is waited for, milliseconds; 2,000 unless told otherwise. */
+  readonly patience?: number
 }
 
 const TYPES = { A: 1, NS: 2, CNAME: 5, SOA: 6, PTR: 12, MX: 15, TXT: 16, AAAA: 28, SRV: 33, ANY: 255 } as const
 const NAMES = new Map<number, string>(Object.entries(TYPES).map(([name, type]) => [type, name]))
 
-/** Asks once; rejects when there is no reply in two seconds. */
+const PATIENCE = 2000
+
+/** Asks once; rejects when there is no reply in time. */
 export async function ask(question: Question): Promise<Reply> {
   const query = makeQuery(question)
   const server = question.server ?? '::1'
-  const raw = await (question.tcp === true ? overTcp : overUdp)(query, question.port, server, question.from)
+  const raw = await (question.tcp === true ? overTcp : overUdp)(query, { ...question, server })
   return readReply(raw)
 }
 
@@ -65,10 +69,12 @@ export function makeQuery({ name, type }: Pick<Question, 'name' | 'type'>): Buff
   return Buffer.from([id >> 8, id & 255, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, ...question, 0, 0, TYPES[type], 0, 1])
 }
 
-function overUdp(query: Buffer, port: number, server: string, from?: string): Promise<Buffer> {
+type Way = Question & { readonly server: string }
+
+function overUdp(query: Buffer, { port, server, from, patience = PATIENCE }: Way): Promise<Buffer> {
   const socket = createSocket(server.includes(':') ? 'udp6' : 'udp4')
   return new Promise<Buffer>((resolvePromise, reject) => {
-    const timer = setTimeout(() => reject(new Error('No reply over UDP')), 2000)
+    const timer = setTimeout(() => reject(new Error('No reply over UDP')), patience)
     const done = (finish: () => void): void => {
       clearTimeout(timer)
       socket.close()
@@ -82,11 +88,11 @@ function overUdp(query: Buffer, port: number, server: string, from?: string): Pr
   })
 }
 
-function overTcp(query: Buffer, port: number, server: string, from?: string): Promise<Buffer> {
+function overTcp(query: Buffer, { port, server, from, patience = PATIENCE }: Way): Promise<Buffer> {
   return new Promise<Buffer>((resolvePromise, reject) => {
     const socket = connect({ port, host: server, ...(from === undefined ? {} : { localAddress: from }) })
     let received = Buffer.alloc(0)
-    socket.setTimeout(2000, () => socket.destroy(new Error('No reply over TCP')))
+    socket.setTimeout(patience, () => socket.destroy(new Error('No reply over TCP')))
     socket.on('error', reject)
     socket.on('close', () => reject(new Error('The connection was closed without a reply')))
     socket.on('data', (chunk: Buffer) => {

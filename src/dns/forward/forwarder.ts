@@ -60,6 +60,8 @@ const STOPPED: ForeignAnswer = failure(RCODE.SERVFAIL, INFO_CODE.notReady, ERROR
 
 /** Clients wait so long before they are given an answer that is out of date (RFC 8767 section 5, client response timer). */
 const CLIENT_RESPONSE_MS = 1800
+/** The same while no upstream of the zone works: there is little to wait for, and the first answer ends that. */
+const HOPELESS_RESPONSE_MS = 100
 
 /** A question that upstreams are asked, and who waits for it. */
 class Flight implements Timed {
@@ -171,8 +173,10 @@ export class Forwarder {
     })
     const flight = new Flight(exchange, waiter, late => this.#late(question, late))
     this.#inFlight.set(key, flight)
-    if (this.#parts.cache?.hasStale(question) === true)
-      this.#timers.schedule(flight, this.#parts.clock() + CLIENT_RESPONSE_MS)
+    if (this.#parts.cache?.hasStale(question) === true) {
+      const patience = choice.hasGood ? CLIENT_RESPONSE_MS : HOPELESS_RESPONSE_MS
+      this.#timers.schedule(flight, this.#parts.clock() + patience)
+    }
     this.#figures.add('asked', 1)
     this.#noteFlight()
     exchange.start()

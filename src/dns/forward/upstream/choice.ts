@@ -27,6 +27,11 @@ export class Choice {
     return count
   }
 
+  /** Whether there is one that works, as far as we know. */
+  get hasGood(): boolean {
+    return this.#upstreams.some(({ state }) => state === 'good')
+  }
+
   /**
    * The next one: of those that were not tried yet if there are any, of those that work if there are any.
    *
