@@ -4,6 +4,7 @@ import { admissionFaults, tlsOf } from './config/admission.ts'
 import { type BrokenRule, type DocumentNode, EMPTY_MAP, type Fault, lineOfPath, parseTree } from './config/document.ts'
 import { DEFAULT_POOL, type FileConfig, type FileNetwork, fileSchema } from './config/file.ts'
 import { type Flags, type FlagValues, overrideFile, readFlags } from './config/flags.ts'
+import { cacheFaults } from './config/forward/cache.ts'
 import { resolveForward } from './config/forward/resolve.ts'
 import type { ForwardConfig } from './config/forward/section.ts'
 import type { Config, NetworkConfig, Surroundings } from './config/model.ts'
@@ -141,6 +142,7 @@ function checkRules(
       content.admission,
       networks.some(({ cluster }) => cluster.source.kubernetes !== null),
     ),
+    ...cacheFaults(tree, content.dns.forward !== null),
     ...others,
   ]
   if (broken.length === 0) return

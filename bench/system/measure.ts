@@ -39,8 +39,6 @@ export interface LoadOptions {
   readonly window?: number
   readonly sockets?: number
   readonly tcp?: number
-  /** 1: waits in the kernel at a fixed rate, and leaves its core to others meanwhile. */
-  readonly sleep?: number
 }
 
 /** What `native/flood.c` prints: `sent` is what left, `refused` what the system had no room for. */

@@ -1,9 +1,8 @@
 /**
  * Whether names of our own notice what happens to foreign ones. The whole server, all of its threads, has one core; the
- * good client, the attack and the upstream share the other. The client runs at a real-time priority where that is
- * allowed, so that what it measures is the server and not its own waiting for a processor.
+ * good client, the attack and the upstream share the other. `native/load.c` runs before everything else there and counts
+ * from the kernel's time stamps, so what it measures is the server and not its own waiting for a processor.
  */
-import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -133,7 +132,7 @@ class LocalBench {
     this.#setting = setting
     this.#port = port
     this.#pid = pid
-    this.#load = urgent(needNative('load', folder), folder)
+    this.#load = needNative('load', folder)
     this.#flood = needNative('flood', folder)
     this.#queries = join(folder, 'home.bin')
     const names = Array.from({ length: HOME_NAMES }, (_, i) => entry(`n${i}.${HOME}`, 0, 1))
@@ -169,7 +168,7 @@ class LocalBench {
   }
 
   #options(rate: number, seconds: number): Parameters<typeof runLoad>[1] {
-    return { port: this.#port, queries: this.#queries, seconds, rate, sockets: 4, cpu: CLIENT_CPU, sleep: 1 }
+    return { port: this.#port, queries: this.#queries, seconds, rate, sockets: 4, cpu: CLIENT_CPU }
   }
 }
 
@@ -188,19 +187,6 @@ function summed(all: readonly LocalFigure[]): LocalFigure {
     wrong: sum(figure => figure.wrong),
     busy: of(figure => figure.busy),
   }
-}
-
-/** A program that runs another one at a real-time priority; that one itself where it is not allowed. */
-function urgent(program: string, folder: string): string {
-  try {
-    execFileSync('chrt', ['-f', '10', 'true'], { stdio: 'ignore' })
-  } catch {
-    console.error('no real-time priority is allowed here: the client waits for its processor, too')
-    return program
-  }
-  const path = join(folder, 'urgent.sh')
-  writeFileSync(path, `#!/bin/sh\nexec chrt -f 10 '${program}' "$@"\n`, { mode: 0o755 })
-  return path
 }
 
 /** One query, in the format of `native/load.c`. */

@@ -1,4 +1,5 @@
 /** The `dns.cache` section: how long answers of upstreams are kept, and how many. */
+import type { BrokenRule, DocumentNode } from '../document.ts'
 import { list, object, optional, orNull, type Property, type Schema, section, value } from '../schema.ts'
 import { duration, integer, nullable, type Scalar, zoneName } from '../values.ts'
 
@@ -48,7 +49,7 @@ function cacheSchema(location: Scalar<string>): Schema<CacheConfig> {
       value(duration(0, 7 * DAY)),
       HOUR,
       '`1h`',
-      'How long after its TTL an answer is given when upstreams fail or take longer than 1.8 s (RFC 8767); `0s`: never.',
+      'How long after its TTL an answer is given when upstreams fail or take longer than 1.8 s (RFC 8767; 0.1 s while none of them works); `0s`: never.',
     ),
     prefetch: optional(
       value(integer(0, 255)),
@@ -64,4 +65,12 @@ function cacheSchema(location: Scalar<string>): Schema<CacheConfig> {
       'File that the cache is written to at the stop and read from at the start; null: it begins empty.',
     ),
   })
+}
+
+/** What the file says of a cache where nothing is forwarded would have no effect. @param tree the file. */
+export function cacheFaults(tree: DocumentNode, isForwarding: boolean): BrokenRule[] {
+  const dns = tree.kind === 'map' ? tree.entries.get('dns') : undefined
+  const cache = dns?.kind === 'map' ? dns.entries.get('cache') : undefined
+  if (isForwarding || cache?.kind !== 'map') return []
+  return [{ path: 'dns.cache', reason: 'needs "dns.forward": it keeps what upstreams say, and nobody is asked' }]
 }

@@ -106,7 +106,12 @@ function parseServer(input: string): Parsed<FileServer> {
 /** `https://address[:port]/path[#name]`. The address spares us a look-up of the resolver's own name. */
 function parseUrl(input: string): Parsed<FileServer> {
   const url = URL.canParse(input) ? new URL(input) : null
-  const address = url === null ? null : parseAddress(url.hostname.replace(/^\[(.*)\]$/, '$1'))
+  const host = url?.hostname.replace(/^\[(.*)\]$/, '$1') ?? ''
+  const address = parseAddress(host)
+  if (address === null && host !== '') {
+    const reason = `has the name "${host}" in place of an address, and nobody could look it up: `
+    return { reason: `${reason}write https://ADDRESS${url?.pathname ?? ''}#${host}` }
+  }
   if (url === null || address === null || url.username !== '' || url.search !== '') {
     return { reason: 'must be a URL with an address, such as https://10.0.0.53/dns-query#dns.example.net' }
   }

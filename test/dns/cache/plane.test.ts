@@ -6,7 +6,7 @@ import { loadSystemCalls } from '#src/dns/udp/system-calls.ts'
 import { parseName } from '#src/wire/name.ts'
 import { RULES } from '#support/cache.ts'
 import { ALIAS, CachedPlane, type CachedPlaneOptions, infoCodeOf } from '#support/cached-plane.ts'
-import { ask as askOverTcp } from '#support/dns-client.ts'
+import { ask } from '#support/dns-client.ts'
 import type { Behaviour, MadeAnswer } from '#support/fake-upstream.ts'
 import { recordLines } from '#support/message-decoder.ts'
 
@@ -54,7 +54,7 @@ for (const transport of ['batched', 'portable'] as const) {
     it('answers over TCP what was asked over UDP', async () => {
       const plane = await start(positive, { transport })
       await plane.ask('www.example')
-      const reply = await askOverTcp({ name: 'www.example', type: 'A', port: plane.port, tcp: true })
+      const reply = await ask({ name: 'www.example', type: 'A', port: plane.port, tcp: true })
       expect(reply.answers).toEqual(['A 192.0.2.1'])
       expect(plane.upstream.queries.length).toBe(1)
     })
@@ -182,6 +182,21 @@ describe('the cache in the data plane', () => {
     late.resolve({ answers: ['www.example. 300 A 192.0.2.2'] })
     const answers = async (): Promise<string[]> => (await plane.ask('www.example')).answers.map(({ data }) => data)
     await expect.poll(answers).toEqual(['192.0.2.2'])
+  })
+
+  it('gives it at once while as many wait as may', async () => {
+    const never = new Promise<null>(() => {})
+    let behaviour: Behaviour = ({ name }) => ({ answers: [`${name} 1 A 192.0.2.1`] })
+    const plane = await start(query => behaviour(query), { transport, forward: { maxInFlight: 2 } })
+    await plane.ask('www.example')
+    behaviour = () => never
+    const waiting = ['a.example', 'b.example'].map(name => ask({ name, type: 'A', port: plane.port, patience: 10_000 }))
+    await expect.poll(() => plane.plane.forwarding()?.totals.waiting).toBe(2)
+    const code = async (): Promise<number | null> => infoCodeOf(await plane.ask('www.example'))
+    await expect.poll(code, { timeout: 5000 }).toBe(STALE)
+    expect(plane.plane.forwarding()?.totals.refused).toBeGreaterThan(0)
+    expect(await plane.ask('new.example')).toMatchObject({ rcode: SERVFAIL, answers: [] })
+    expect((await Promise.all(waiting)).map(({ rcode }) => rcode)).toEqual([SERVFAIL, SERVFAIL])
   })
 
   it('says SERVFAIL when stale answers are off', async () => {

@@ -59,6 +59,27 @@ describe('a question', () => {
     expect(ask('b.example')).toEqual([old])
   })
 
+  it('that is in the cache waits for upstreams that work, and hardly while none of them does', () => {
+    const old = failure(0, 3)
+    const cache = { store() {}, failed: () => old, hasStale: () => true, stale: () => old }
+    const { channels, ask } = fakeForwarding({ cache })
+    const patient = ask('www.example')
+    vi.advanceTimersByTime(1799)
+    expect(patient).toEqual([])
+    vi.advanceTimersByTime(1)
+    expect(patient).toEqual([old])
+    // Its tries have come to nothing.
+    vi.advanceTimersByTime(2200)
+    const hopeless = ask('x.example')
+    expect(hopeless).toEqual([])
+    vi.advanceTimersByTime(100)
+    expect(hopeless).toEqual([old])
+    only(channels).answer(GOOD)
+    const hopeful = ask('y.example')
+    vi.advanceTimersByTime(1799)
+    expect(hopeful).toEqual([])
+  })
+
   it('gives up at its deadline, and is SERVFAIL then, never empty', () => {
     const { channels, ask, figures } = fakeForwarding({ upstreams: 2 })
     const answers = ask('www.example')
