@@ -19,6 +19,12 @@ export function formatRows(rows: readonly BenchRow[]): string {
   return ['| what | value | unit | figure to hold | note |', '|---|---:|---|---|---|', ...lines].join('\n')
 }
 
+/** A markdown table of texts: a name, and figures behind it. */
+export function formatTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
+  return [line(head), `|---${'|---:'.repeat(head.length - 1)}|`, ...rows.map(line)].join('\n')
+}
+
 /** A sentence on the figures that the rows miss. */
 export function missedOf(rows: readonly BenchRow[]): string {
   const missed = rows.filter(({ name, value }) => verdictOn(name, value).isMissed).map(({ name }) => name)

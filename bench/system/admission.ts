@@ -5,7 +5,6 @@
  *
  * node bench/system/admission.ts [--rate N] [--seconds S] [--fsync]
  */
-import { mkdirSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { Balancer } from '../../test/support/apiserver/balancer.ts'
 import { buildApiServer } from '../../test/support/apiserver/build.ts'
@@ -13,7 +12,7 @@ import { TestCluster } from '../../test/support/apiserver/cluster.ts'
 import { freePort, grantRights, Replica } from '../../test/support/apiserver/waypost.ts'
 import { installWebhook, webhookWorks } from '../../test/support/apiserver/webhook.ts'
 import type { RunningWaypost } from '../../test/support/waypost.ts'
-import { type BenchRow, formatRows } from '../report.ts'
+import { type BenchRow, saveRows } from '../report.ts'
 import { machine } from './measure.ts'
 
 const { values: flags } = parseArgs({
@@ -57,7 +56,11 @@ async function main(): Promise<void> {
       ...rowsOf('review, at the API server’s connection', balancer.times),
       ...(await histogramRows(cluster)),
     ]
-    report(rows)
+    saveRows(
+      'admission',
+      `${machine()}; ${RATE} creates/s for ${SECONDS} s${flags.fsync ? ', etcd with fsync' : ''}`,
+      rows,
+    )
   } finally {
     await balancer.close()
     await Promise.all(servers.map(server => server.end()))
@@ -124,12 +127,4 @@ function rowsOf(name: string, times: readonly number[]): BenchRow[] {
     { name: `${name}, p99`, value: at(0.99), unit: 'ms', note },
     { name: `${name}, p99.9`, value: at(0.999), unit: 'ms', note },
   ]
-}
-
-function report(rows: readonly BenchRow[]): void {
-  process.stdout.write(`${RATE} creates/s for ${SECONDS} s${flags.fsync ? ', etcd with fsync' : ''}\n`)
-  process.stdout.write(`${formatRows(rows)}\n`)
-  const folder = new URL('../results/', import.meta.url)
-  mkdirSync(folder, { recursive: true })
-  writeFileSync(new URL('admission.json', folder), JSON.stringify({ machine: machine(), rows }, null, 2))
 }

@@ -8,12 +8,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type DataSet, makeDataSet, type Workload } from './data-set.ts'
 import { checkGenerator, type GeneratorCheck } from './dns/generator.ts'
 import { type DnsFigure, type Latencies, saveDns } from './dns/report.ts'
 import {
   compileNative,
-  cpuOfTree,
   type LoadOptions,
   type LoadResult,
   median,
@@ -21,8 +19,12 @@ import {
   needNative,
   runDnsperf,
   runLoad,
+  withCpu,
+  wrongOf,
 } from './measure.ts'
-import { FLOOR, findProgram, knownPeers, OURS, type Peer, startPeer, versionOf } from './peers.ts'
+import { type DataSet, makeDataSet, type Workload } from './servers/data-set.ts'
+import { FLOOR, knownPeers, OURS, type Peer, startPeer, versionOf } from './servers/peers.ts'
+import { findProgram } from './servers/program.ts'
 
 const PORT = 5355
 /** Milliseconds for whatever a server still does after its start. */
@@ -85,7 +87,8 @@ async function usablePeers(
   const skipped: string[] = []
   for (const peer of knownPeers(echo)) {
     if (wanted !== undefined && !wanted.includes(peer.name)) continue
-    const missing = peer.name === FLOOR ? 'there is no C compiler' : 'it is not installed (see bench/system/peers.md)'
+    const missing =
+      peer.name === FLOOR ? 'there is no C compiler' : 'it is not installed (see bench/system/servers/peers.md)'
     if (peer.program === null) {
       skipped.push(`${peer.name} is skipped: ${missing}.`)
       continue
@@ -125,10 +128,6 @@ async function checkSample(load: string, sample: LoadOptions): Promise<string | 
     if (result.lost === 0) return null
     if (attempt === 3) return `${result.lost} of ${result.sent} sample questions were not answered`
   }
-}
-
-function wrongOf({ wrongRcode, wrongCount, wrongId, wrongQuestion }: LoadResult): number {
-  return wrongRcode + wrongCount + wrongId + wrongQuestion
 }
 
 /** Queries, connections and core of a workload. */
@@ -194,9 +193,7 @@ async function measureWorkload(
   const window = workload === 'tcp' ? 16 : 64
   const seconds = Number(flags.seconds)
   await runLoad(load, { ...base, window, seconds: 2 })
-  const before = cpuOfTree(pid)
-  const saturated = await runLoad(load, { ...base, window, seconds })
-  const cpu = (cpuOfTree(pid) - before) / Math.max(saturated.received, 1)
+  const [saturated, used] = await withCpu(pid, () => runLoad(load, { ...base, window, seconds }))
   const cpuDnsperf = workload === 'hit' || workload === 'mix' ? await underDnsperf(peer, pid, data, workload) : null
   const [at10k = null, at20k = null] = await fixedRates(load, base, seconds)
   return {
@@ -205,7 +202,7 @@ async function measureWorkload(
     qps: saturated.qps,
     lost: saturated.lost / Math.max(saturated.sent, 1),
     wrong: peer.name === FLOOR ? 0 : wrongOf(saturated) / Math.max(saturated.received, 1),
-    cpu,
+    cpu: used / Math.max(saturated.received, 1),
     cpuDnsperf,
     at10k,
     at20k,
@@ -216,10 +213,10 @@ async function measureWorkload(
 async function underDnsperf(peer: Peer, pid: number, data: DataSet, workload: Workload): Promise<number | null> {
   const dnsperf = findProgram('dnsperf')
   if (dnsperf === null || peer.name === FLOOR) return null
-  const before = cpuOfTree(pid)
   const shape = { port: PORT, seconds: Number(flags.seconds), cpu: CLIENT_CPU, clients: 8, window: 256 }
-  const { completed } = await runDnsperf(dnsperf, { ...shape, queries: data.dnsperf(workload) })
-  return (cpuOfTree(pid) - before) / Math.max(completed, 1)
+  const queries = data.dnsperf(workload)
+  const [{ completed }, used] = await withCpu(pid, () => runDnsperf(dnsperf, { ...shape, queries }))
+  return used / Math.max(completed, 1)
 }
 
 async function fixedRates(

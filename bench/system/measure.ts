@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { findProgram } from './peers.ts'
+import { findProgram } from './servers/program.ts'
 
 /** What `native/load.c` prints; latencies in microseconds. */
 export interface LoadResult {
@@ -98,6 +98,11 @@ export async function runLoad(program: string, options: LoadOptions): Promise<Lo
   return (await runNative(program, options)) as LoadResult
 }
 
+/** How many answers were not what the query file expects. */
+export function wrongOf({ wrongRcode, wrongCount, wrongId, wrongQuestion }: LoadResult): number {
+  return wrongRcode + wrongCount + wrongId + wrongQuestion
+}
+
 /** Floods a server once. */
 export async function runFlood(program: string, options: SenderOptions): Promise<FloodResult> {
   return (await runNative(program, options)) as FloodResult
@@ -158,6 +163,13 @@ export function cpuOfTree(pid: number): number {
     }
     return total
   })
+}
+
+/** What some work gave, and the processor time that the process tree used meanwhile, in microseconds. */
+export async function withCpu<T>(pid: number, work: () => Promise<T>): Promise<[result: T, cpu: number]> {
+  const before = cpuOfTree(pid)
+  const result = await work()
+  return [result, cpuOfTree(pid) - before]
 }
 
 /** Resident memory of the process and all its descendants, in megabytes (of a million octets). */

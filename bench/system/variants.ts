@@ -5,16 +5,16 @@
  *
  * node bench/system/variants.ts [--rounds N] [--seconds S]
  */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { type BenchRow, saveRows } from '../report.ts'
-import { makeDataSet } from './data-set.ts'
-import { cpuOfTree, machine, median, needNative, runLoad } from './measure.ts'
+import { machine, median, needNative, runLoad, withCpu } from './measure.ts'
+import { makeDataSet } from './servers/data-set.ts'
+import { stopChild } from './servers/program.ts'
 
 const PORT = 5655
 const SERVER_CPU = '0'
@@ -64,20 +64,14 @@ async function measure(variants: string, args: readonly string[], load: string, 
     const base = { port: PORT, queries, cpu: CLIENT_CPU, window: 64, sockets: 4 }
     await delay(200)
     await runLoad(load, { ...base, seconds: 0.3 })
-    const before = cpuOfTree(child.pid as number)
-    const { received, qps } = await runLoad(load, { ...base, seconds: Number(flags.seconds) })
+    const [{ received, qps }, cpu] = await withCpu(child.pid as number, () =>
+      runLoad(load, { ...base, seconds: Number(flags.seconds) }),
+    )
     if (received === 0) throw new Error(`${args.join(' ')} does not answer`)
-    return { cpu: (cpuOfTree(child.pid as number) - before) / received, qps }
+    return { cpu: cpu / received, qps }
   } finally {
-    await end(child)
+    await stopChild(child)
   }
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null) return
-  const ended = once(child, 'exit')
-  child.kill()
-  await ended
 }
 
 function rowsOf(costs: ReadonlyMap<string, readonly Cost[]>): BenchRow[] {

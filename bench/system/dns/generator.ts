@@ -1,5 +1,5 @@
 /** Whether the load generator says the same of a server as dnsperf does, where both can say it. */
-import { cpuOfTree, runDnsperf, runLoad } from '../measure.ts'
+import { runDnsperf, runLoad, withCpu } from '../measure.ts'
 
 /** One kind of load by both programs; latencies are means in microseconds, the only ones that dnsperf has. */
 export interface GeneratorCheck {
@@ -50,18 +50,17 @@ export async function checkGenerator(options: GeneratorOptions): Promise<Generat
 }
 
 async function byLoad({ load, pid, port, cpu, queries }: GeneratorOptions, shape: object): Promise<Seen> {
-  const before = cpuOfTree(pid)
-  const result = await runLoad(load, { port, cpu, queries: queries.own, seconds: SECONDS, sockets: 1, ...shape })
-  const { qps, mean, lost, received } = result
-  return { qps, mean, lost, cpu: (cpuOfTree(pid) - before) / Math.max(received, 1) }
+  const [{ qps, mean, lost, received }, used] = await withCpu(pid, () =>
+    runLoad(load, { port, cpu, queries: queries.own, seconds: SECONDS, sockets: 1, ...shape }),
+  )
+  return { qps, mean, lost, cpu: used / Math.max(received, 1) }
 }
 
 async function byDnsperf(
   { dnsperf, pid, port, cpu, queries }: GeneratorOptions,
   shape: { window: number; rate?: number },
 ): Promise<Seen> {
-  const before = cpuOfTree(pid)
   const base = { port, cpu, queries: queries.dnsperf, seconds: SECONDS, clients: 1 }
-  const { qps, mean, lost, completed } = await runDnsperf(dnsperf, { ...base, ...shape })
-  return { qps, mean, lost, cpu: (cpuOfTree(pid) - before) / Math.max(completed, 1) }
+  const [{ qps, mean, lost, completed }, used] = await withCpu(pid, () => runDnsperf(dnsperf, { ...base, ...shape }))
+  return { qps, mean, lost, cpu: used / Math.max(completed, 1) }
 }

@@ -1,9 +1,9 @@
 /** The tables and the chart of `bench:dns`. */
-import { saveChart, saveResult } from '../../report.ts'
-import type { Workload } from '../data-set.ts'
+import { formatTable, saveChart, saveResult } from '../../report.ts'
 import { machine } from '../measure.ts'
-import { OURS } from '../peers.ts'
 import { barChart } from '../plot.ts'
+import type { Workload } from '../servers/data-set.ts'
+import { OURS } from '../servers/peers.ts'
 import type { GeneratorCheck } from './generator.ts'
 
 /** One server under one workload: medians over the rounds. */
@@ -101,8 +101,8 @@ function tables(workload: Workload, figures: readonly DnsFigure[]): string {
   return [
     `### ${workload}`,
     ABOUT[workload],
-    table(['server', 'queries/s', 'lost', 'CPU µs a query', 'under dnsperf', 'MB'], saturated),
-    table(['µs at a fixed rate', ...percentiles('10,000/s'), ...percentiles('20,000/s')], fixed),
+    formatTable(['server', 'queries/s', 'lost', 'CPU µs a query', 'under dnsperf', 'MB'], saturated),
+    formatTable(['µs at a fixed rate', ...percentiles('10,000/s'), ...percentiles('20,000/s')], fixed),
   ].join('\n\n')
 }
 
@@ -132,10 +132,5 @@ function generatorTable(checks: readonly GeneratorCheck[]): string {
     ]),
   )
   const head = ['the load generator beside dnsperf', 'answers/s', 'mean µs', 'lost', 'CPU µs of the server']
-  return [`### Generator`, table(head, rows)].join('\n\n')
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
-  return [line(head), `|---${'|---:'.repeat(head.length - 1)}|`, ...rows.map(line)].join('\n')
+  return [`### Generator`, formatTable(head, rows)].join('\n\n')
 }

@@ -9,35 +9,17 @@
 // usage: load --server ADDR --port N --queries FILE --seconds S [--rate N] [--window N] [--sockets N] [--tcp N]
 //             [--cpu N] [--slice MS]
 //
-// FILE: for each query u16 length (big-endian), u8 expected rcode, u8 expected answer count (255: at least one, no
-// exact count), then the query in wire form. Ids are set here.
+// FILE: as in sender.h.
 #define _GNU_SOURCE
-#include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sched.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/time.h>
-#include <time.h>
-#include <unistd.h>
+#include "sender.h"
 
 enum { BATCH = 64, SIZE = 65536, IDS = 65536, MAX_SOCKETS = 1024, BUCKETS = 4096, MAX_SLICES = 8192 };
-
-struct query {
-  const unsigned char *wire;
-  uint16_t length;
-  uint8_t rcode, answers;
-};
 
 // One socket and what is outstanding on it: due[id] is the time in ns from which the query's latency counts, 0: none is.
 struct flow {
@@ -52,8 +34,8 @@ struct flow {
   size_t out_length, out_sent;
 };
 
-static struct query *queries;
-static uint32_t query_count, next_query;
+static struct queries queries;
+static uint32_t next_query;
 static struct flow flows[MAX_SOCKETS];
 static uint64_t sent, received, lost, wrong_id, wrong_rcode, wrong_count, wrong_question, send_errors;
 static uint64_t histogram[BUCKETS], slice_histogram[BUCKETS], lag_histogram[BUCKETS];
@@ -62,15 +44,9 @@ static struct { double at, p50, p99, max; uint64_t count; } slices[MAX_SLICES];
 static int slice_count;
 static uint64_t slice_max, slice_total;
 
-static uint64_t ns_of(const struct timespec *t) {
-  return (uint64_t)t->tv_sec * 1000000000u + (uint64_t)t->tv_nsec;
-}
-
 // The clock of the kernel's time stamps of packets.
 static uint64_t now_ns(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_REALTIME, &t);
-  return ns_of(&t);
+  return clock_ns(CLOCK_REALTIME);
 }
 
 static void sleep_until(uint64_t ns) {
@@ -118,7 +94,7 @@ static void check(struct flow *flow, const unsigned char *reply, size_t length, 
   uint16_t id = (uint16_t)(reply[0] << 8 | reply[1]);
   uint64_t due = flow->due[id];
   if (due == 0 || !(reply[2] & 0x80)) { wrong_id++; return; }
-  const struct query *query = &queries[flow->asked[id]];
+  const struct query *query = &queries.list[flow->asked[id]];
   flow->due[id] = 0;
   flow->outstanding--;
   received++;
@@ -130,9 +106,8 @@ static void check(struct flow *flow, const unsigned char *reply, size_t length, 
   latency_sum += latency;
   if (latency > latency_max) latency_max = latency;
   if (latency > slice_max) slice_max = latency;
-  if ((reply[3] & 15) != query->rcode && query->rcode != 255) wrong_rcode++;
-  unsigned answers = (unsigned)(reply[6] << 8 | reply[7]);
-  if (query->answers == 255 ? answers == 0 : query->answers != 254 && answers != query->answers) wrong_count++;
+  if (is_rcode_wrong(query, reply)) wrong_rcode++;
+  if (is_count_wrong(query, reply)) wrong_count++;
   // The question section of every query here is the first name, type and class behind the header.
   size_t end = 12;
   while (end < query->length && query->wire[end] != 0) end += query->wire[end] + 1u;
@@ -146,12 +121,12 @@ static uint16_t take_id(struct flow *flow) {
 }
 
 static size_t compose(struct flow *flow, unsigned char *out, uint64_t due) {
-  const struct query *query = &queries[next_query];
+  const struct query *query = &queries.list[next_query];
   uint16_t id = take_id(flow);
   flow->asked[id] = next_query;
   flow->due[id] = due;
   flow->outstanding++;
-  next_query = next_query + 1 == query_count ? 0 : next_query + 1;
+  next_query = next_query + 1 == queries.count ? 0 : next_query + 1;
   memcpy(out, query->wire, query->length);
   out[0] = (unsigned char)(id >> 8);
   out[1] = (unsigned char)id;
@@ -387,41 +362,9 @@ static void run_tcp(int count, uint32_t window, double rate, uint64_t start, uin
   }
 }
 
-static void load_queries(const char *path) {
-  FILE *file = fopen(path, "rb");
-  if (file == NULL) { perror(path); exit(1); }
-  fseek(file, 0, SEEK_END);
-  long size = ftell(file);
-  rewind(file);
-  unsigned char *bytes = malloc((size_t)size + 1);
-  if (bytes == NULL || fread(bytes, 1, (size_t)size, file) != (size_t)size) { fprintf(stderr, "load: cannot read %s\n", path); exit(1); }
-  fclose(file);
-  queries = calloc((size_t)size / 4 + 1, sizeof *queries);
-  for (long at = 0; at + 4 <= size;) {
-    struct query *query = &queries[query_count++];
-    query->length = (uint16_t)(bytes[at] << 8 | bytes[at + 1]);
-    query->rcode = bytes[at + 2];
-    query->answers = bytes[at + 3];
-    query->wire = bytes + at + 4;
-    at += 4 + query->length;
-    if (query->length > 512 || at > size) { fprintf(stderr, "load: malformed query file\n"); exit(1); }
-  }
-  if (query_count == 0) { fprintf(stderr, "load: no queries\n"); exit(1); }
-}
-
-static void open_flows(int count, const char *server, int port, bool tcp) {
-  struct sockaddr_storage address = {0};
-  socklen_t length;
-  struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&address;
-  struct sockaddr_in *v4 = (struct sockaddr_in *)&address;
-  if (inet_pton(AF_INET6, server, &v6->sin6_addr) == 1) {
-    v6->sin6_family = AF_INET6, v6->sin6_port = htons((uint16_t)port), length = sizeof *v6;
-  } else if (inet_pton(AF_INET, server, &v4->sin_addr) == 1) {
-    v4->sin_family = AF_INET, v4->sin_port = htons((uint16_t)port), length = sizeof *v4;
-  } else {
-    fprintf(stderr, "load: \"%s\" is no address\n", server);
-    exit(2);
-  }
+static void open_flows(const struct options *options, int count, bool tcp) {
+  struct sockaddr_storage address;
+  socklen_t length = address_of(options, &address);
   for (int i = 0; i < count; i++) {
     struct flow *flow = &flows[i];
     int size = 4 << 20, one = 1;
@@ -430,7 +373,7 @@ static void open_flows(int count, const char *server, int port, bool tcp) {
     if (tcp) setsockopt(flow->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     struct timeval patience = {.tv_sec = 2};
     setsockopt(flow->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-    if (flow->fd < 0 || connect(flow->fd, (struct sockaddr *)&address, length) != 0) { perror("load: connect"); exit(1); }
+    if (flow->fd < 0 || connect(flow->fd, (struct sockaddr *)&address, length) != 0) fail("load: connect");
     flow->due = calloc(IDS, sizeof *flow->due);
     flow->asked = calloc(IDS, sizeof *flow->asked);
     if (tcp) flow->in = malloc(2 * SIZE), flow->out = malloc(SIZE);
@@ -453,43 +396,31 @@ static void print_result(double seconds) {
 }
 
 int main(int argc, char **argv) {
-  const char *server = "::1", *file = NULL;
-  int port = 53, sockets = 1, tcp = 0, cpu = -1;
-  double seconds = 5, rate = 0;
+  struct options options = {.server = "::1", .port = 53, .sockets = 1, .cpu = -1, .seconds = 5};
+  int tcp = 0;
   uint32_t window = 256;
   uint64_t slice = 100;
   for (int i = 1; i + 1 < argc; i += 2) {
     const char *flag = argv[i], *value = argv[i + 1];
-    if (strcmp(flag, "--server") == 0) server = value;
-    else if (strcmp(flag, "--port") == 0) port = atoi(value);
-    else if (strcmp(flag, "--queries") == 0) file = value;
-    else if (strcmp(flag, "--seconds") == 0) seconds = atof(value);
-    else if (strcmp(flag, "--rate") == 0) rate = atof(value);
-    else if (strcmp(flag, "--window") == 0) window = (uint32_t)atoi(value);
-    else if (strcmp(flag, "--sockets") == 0) sockets = atoi(value);
+    if (take_flag(&options, flag, value)) continue;
+    if (strcmp(flag, "--window") == 0) window = (uint32_t)atoi(value);
     else if (strcmp(flag, "--tcp") == 0) tcp = atoi(value);
-    else if (strcmp(flag, "--cpu") == 0) cpu = atoi(value);
     else if (strcmp(flag, "--slice") == 0) slice = (uint64_t)atoi(value);
     else { fprintf(stderr, "load: unknown flag %s\n", flag); return 2; }
   }
-  int count = tcp > 0 ? tcp : sockets;
-  if (file == NULL || count < 1 || count > MAX_SOCKETS || seconds <= 0 || window == 0 || window > 30000 || slice == 0) {
+  int count = tcp > 0 ? tcp : options.sockets;
+  if (options.queries == NULL || count < 1 || count > MAX_SOCKETS || options.seconds <= 0 || window == 0 || window > 30000 || slice == 0) {
     fprintf(stderr, "usage: load --server ADDR --port N --queries FILE --seconds S [--rate N] [--window N] [--sockets N] [--tcp N] [--cpu N] [--slice MS]\n");
     return 2;
   }
-  if (cpu >= 0) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET((unsigned)cpu, &set);
-    if (sched_setaffinity(0, sizeof set, &set) != 0) perror("load: sched_setaffinity");
-  }
-  load_queries(file);
-  open_flows(count, server, port, tcp > 0);
+  stay_on(options.cpu);
+  queries = read_queries(options.queries);
+  open_flows(&options, count, tcp > 0);
   udp_in = calloc(BATCH, sizeof *udp_in);
   udp_out = calloc(BATCH, sizeof *udp_out);
-  uint64_t start = now_ns(), end = start + (uint64_t)(seconds * 1e9);
-  if (tcp > 0) run_tcp(count, window, rate, start, end, slice * 1000000u);
-  else run_udp(count, window, rate, start, end, slice * 1000000u);
+  uint64_t start = now_ns(), end = start + (uint64_t)(options.seconds * 1e9);
+  if (tcp > 0) run_tcp(count, window, options.rate, start, end, slice * 1000000u);
+  else run_udp(count, window, options.rate, start, end, slice * 1000000u);
   print_result((double)(end - start) / 1e9);
   return 0;
 }

@@ -1,6 +1,6 @@
 // Ways to receive and answer UDP packets on Linux, to be compared by CPU time for each packet: `node
 // bench/system/variants.ts`. Each echoes with one bit changed, as echo.c does. What came of it:
-// docs/decisions/0006-system-interfaces-of-the-udp-worker.md.
+// docs/decisions/0010-system-interfaces-of-the-udp-worker.md.
 //
 // usage: variants ADDRESS PORT WAY [BATCH]
 //   mmsg     recvmmsg (MSG_WAITFORONE) and sendmmsg, BATCH packets: what the UDP worker does
