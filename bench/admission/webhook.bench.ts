@@ -2,11 +2,11 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { prefix } from '#support/ip.ts'
 import { decide } from '../../src/admission/decision.ts'
 import { RequestFigures } from '../../src/admission/figures.ts'
 import { readReview } from '../../src/admission/review.ts'
 import { Webhook } from '../../src/admission/webhook.ts'
-import { isPrefix, type Prefix, parsePrefix } from '../../src/ip/prefix.ts'
 import { Allocator } from '../../src/pool/allocator.ts'
 import type { ClaimStore } from '../../src/pool/ledger.ts'
 import { type BenchRow, formatRows } from '../report.ts'
@@ -126,12 +126,6 @@ function reviewOf(i: number): object {
       options: { apiVersion: 'meta.k8s.io/v1', kind: 'CreateOptions' },
     },
   }
-}
-
-function prefix(text: string): Prefix {
-  const parsed = parsePrefix(text)
-  if (!isPrefix(parsed)) throw new Error(parsed.reason)
-  return parsed
 }
 
 if (import.meta.main) console.log(formatRows(await run()))

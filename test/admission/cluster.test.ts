@@ -10,9 +10,9 @@ import type { Service } from '#src/cluster/objects.ts'
 import { Interner } from '#src/cluster/strip/intern.ts'
 import { type Address, formatAddress } from '#src/ip/address.ts'
 import { formatPrefix } from '#src/ip/prefix.ts'
+import { address, prefix } from '#support/ip.ts'
 import { service as makeService } from '../naming/builders.ts'
 import {
-  address,
   app,
   type Fixture,
   fixture,
@@ -21,7 +21,6 @@ import {
   naming,
   only,
   service as owner,
-  prefix,
   REST,
   request,
 } from '../pool/support.ts'

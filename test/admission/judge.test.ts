@@ -6,7 +6,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Webhook } from '#src/admission/webhook.ts'
 import { formatAddress } from '#src/ip/address.ts'
-import { address, type Fixture, fixture, LEASE, NETWORK, naming, service as owner } from '../pool/support.ts'
+import { address } from '#support/ip.ts'
+import { type Fixture, fixture, LEASE, NETWORK, naming, service as owner } from '../pool/support.ts'
 import { ask, review, service, specOf, webhookOf } from './support.ts'
 
 /** A Waypost with its own ledger and clock. */

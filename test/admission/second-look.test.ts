@@ -3,7 +3,8 @@ import { appAddressObject, IP_ADDRESSES } from '#src/admission/cluster/objects.t
 import { SecondLook } from '#src/admission/cluster/second-look.ts'
 import type { Webhook } from '#src/admission/webhook.ts'
 import { formatAddress } from '#src/ip/address.ts'
-import { address, type Fixture, fixture, NETWORK } from '../pool/support.ts'
+import { address } from '#support/ip.ts'
+import { type Fixture, fixture, NETWORK } from '../pool/support.ts'
 import { FakeCluster } from './fake-cluster.ts'
 import { ask, type Json, review, service, specOf, webhookOf } from './support.ts'
 

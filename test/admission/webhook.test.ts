@@ -2,17 +2,8 @@ import { describe, expect, it } from 'vitest'
 import type { Finding } from '#src/admission/cluster/findings.ts'
 import { MAX_RESERVED } from '#src/admission/webhook.ts'
 import { formatAddress } from '#src/ip/address.ts'
-import {
-  address,
-  type Fixture,
-  fixture,
-  LEASE,
-  NETWORK,
-  naming,
-  only,
-  service as owner,
-  request,
-} from '../pool/support.ts'
+import { address } from '#support/ip.ts'
+import { type Fixture, fixture, LEASE, NETWORK, naming, only, service as owner, request } from '../pool/support.ts'
 import { type Answer, annotationOf, ask, type Json, review, service, specOf, webhookOf } from './support.ts'
 
 /** Where `default/kuard` is placed. */

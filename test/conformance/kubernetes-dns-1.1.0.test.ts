@@ -8,17 +8,8 @@ import type { OwnedNode, ServiceFacts } from '#src/naming/context.ts'
 import { serviceNodes } from '#src/naming/service.ts'
 import { clusterZoneNodes } from '#src/naming/zone.ts'
 import { labelsOf } from '#src/wire/name.ts'
-import {
-  additional,
-  address,
-  answer,
-  context,
-  facts,
-  nodeAt,
-  servicePort,
-  slice,
-  slicePort,
-} from '../naming/builders.ts'
+import { address } from '#support/ip.ts'
+import { additional, answer, context, facts, nodeAt, servicePort, slice, slicePort } from '../naming/builders.ts'
 
 const CONTEXT = context({ ttl: 5 })
 

@@ -1,7 +1,7 @@
 /** RFC 6303 and RFC 6761 section 6.3: what the shipped zones answer, asked through the responder. */
 import { describe, expect, it } from 'vitest'
 import { reverseLabels } from '#src/ip/arpa.ts'
-import { ip } from '#support/arbitrary-ip.ts'
+import { address as ip } from '#support/ip.ts'
 import { serveZones } from '#support/served-zones.ts'
 import { loadShippedZones, negativeTtlOf } from '#support/shipped-zones.ts'
 

@@ -10,12 +10,12 @@ import { Network } from '#src/control/network.ts'
 import { NetworkNames } from '#src/control/network-names.ts'
 import type { RouteChange } from '#src/control/published.ts'
 import { IndexWriter } from '#src/index/writer.ts'
-import { isPrefix, type Prefix, parsePrefix } from '#src/ip/prefix.ts'
 import { namingContext, type PodMode } from '#src/naming/context.ts'
 import { Allocator } from '#src/pool/allocator.ts'
 import { foldName, parseName } from '#src/wire/name.ts'
 import { formatRdata } from '#src/wire/rdata-text.ts'
 import { typeName } from '#src/wire/record-type.ts'
+import { prefix } from '#support/ip.ts'
 
 export interface TestNetwork {
   readonly network: Network
@@ -36,12 +36,6 @@ export interface TestNetwork {
   /** `TYPE data`, sorted, of everything at a name; null when the name has no entry. */
   recordsAt(name: string): string[] | null
   dispose(): void
-}
-
-export function prefix(text: string): Prefix {
-  const parsed = parsePrefix(text)
-  if (!isPrefix(parsed)) throw new Error(parsed.reason)
-  return parsed
 }
 
 export function makeNetwork(

@@ -8,9 +8,10 @@ import { IndexReader } from '#src/index/reader.ts'
 import { parseName } from '#src/wire/name.ts'
 import { CLASS, TYPE } from '#src/wire/record-type.ts'
 import type { Zone } from '#src/zone/zone.ts'
+import { address } from '#support/ip.ts'
 import { decodeMessage } from '#support/message-decoder.ts'
 import { APEX, zoneOf } from '#support/zone-text.ts'
-import { address, service, servicePort } from '../naming/builders.ts'
+import { service, servicePort } from '../naming/builders.ts'
 import { makeNetwork, type TestNetwork } from './cluster.ts'
 
 const open: TestNetwork[] = []

@@ -4,7 +4,8 @@ import { addressRdata, nameRdata } from '#src/wire/rdata.ts'
 import { TYPE } from '#src/wire/record-type.ts'
 import type { Soa, ZoneNode } from '#src/zone/rrset.ts'
 import type { Zone } from '#src/zone/zone.ts'
-import { address, pod, service, servicePort, slice, slicePort } from '../naming/builders.ts'
+import { address } from '#support/ip.ts'
+import { pod, service, servicePort, slice, slicePort } from '../naming/builders.ts'
 import { makeNetwork, type TestNetwork } from './cluster.ts'
 
 const open: TestNetwork[] = []

@@ -4,7 +4,8 @@ import type { ClusterObject, EndpointSlice, Namespace, ObjectChange, Service } f
 import { serviceNodes } from '#src/naming/service.ts'
 import { namespaceNodes } from '#src/naming/zone.ts'
 import { formatName } from '#src/wire/name.ts'
-import { address, service, servicePort, slice, slicePort, UP } from '../naming/builders.ts'
+import { address } from '#support/ip.ts'
+import { service, servicePort, slice, slicePort, UP } from '../naming/builders.ts'
 import { makeNetwork, type TestNetwork } from './cluster.ts'
 
 const open: TestNetwork[] = []

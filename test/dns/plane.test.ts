@@ -7,10 +7,10 @@ import { type DataPlane, type DataPlaneOptions, startDataPlane } from '#src/dns/
 import { loadSystemCalls } from '#src/dns/udp/system-calls.ts'
 import { CONTROL, CONTROL_BYTES, STATE } from '#src/index/layout.ts'
 import { IndexWriter } from '#src/index/writer.ts'
-import { isPrefix, type Prefix, parsePrefix } from '#src/ip/prefix.ts'
 import { type Name, parseName } from '#src/wire/name.ts'
 import { TYPE } from '#src/wire/record-type.ts'
 import { ask, makeQuery, readReply, resolve } from '#support/dns-client.ts'
+import { prefix } from '#support/ip.ts'
 import { UdpClient } from '#support/udp-client.ts'
 
 const hasBatched = (await loadSystemCalls()) !== null
@@ -312,10 +312,4 @@ function portOf(plane: DataPlane): number {
 
 function name(text: string): Name {
   return parseName(text)
-}
-
-function prefix(text: string): Prefix {
-  const value = parsePrefix(text)
-  if (!isPrefix(value)) throw new Error(value.reason)
-  return value
 }

@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { NO_VIEW, packViews, ViewTable } from '#src/dns/views.ts'
-import { type Address, addressFromBigInt, addressToBigInt, parseAddress } from '#src/ip/address.ts'
+import { type Address, addressFromBigInt, addressToBigInt } from '#src/ip/address.ts'
 import { containsAddress, isPrefix, type Prefix, parsePrefix, prefixOf } from '#src/ip/prefix.ts'
+import { address as parse } from '#support/ip.ts'
 
 describe('view table', () => {
   it('gives the longest matching prefix', () => {
@@ -115,12 +116,6 @@ function viewPrefix(text: string, view: number): { prefix: Prefix; view: number 
   const prefix = parsePrefix(text)
   if (!isPrefix(prefix)) throw new Error(prefix.reason)
   return { prefix, view }
-}
-
-function parse(text: string): Address {
-  const address = parseAddress(text)
-  if (address === null) throw new Error(text)
-  return address
 }
 
 function find(table: ViewTable, text: string): number {

@@ -12,7 +12,8 @@ import {
   formatAddress,
   parseAddress,
 } from '#src/ip/address.ts'
-import { anyAddress, anyIPv6, ip } from '#support/arbitrary-ip.ts'
+import { anyAddress, anyIPv6 } from '#support/arbitrary-ip.ts'
+import { address as ip } from '#support/ip.ts'
 
 /** Texts that are often addresses and otherwise nearly so. */
 const piece = fc.constantFrom(

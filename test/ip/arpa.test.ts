@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { formatAddress } from '#src/ip/address.ts'
 import { addressOfReverseLabels, reverseLabels, reverseZoneLabels } from '#src/ip/arpa.ts'
 import { containsAddress, isPrefix, parsePrefix } from '#src/ip/prefix.ts'
-import { anyAddress, anyPrefix, ip } from '#support/arbitrary-ip.ts'
+import { anyAddress, anyPrefix } from '#support/arbitrary-ip.ts'
+import { address as ip } from '#support/ip.ts'
 
 const zoneOf = (text: string) => {
   const prefix = parsePrefix(text)

@@ -6,19 +6,13 @@ import {
   containsAddress,
   containsPrefix,
   formatPrefix,
-  isPrefix,
   type Prefix,
   parsePrefix,
   prefixOf,
   prefixSize,
 } from '#src/ip/prefix.ts'
-import { anyAddress, anyPrefix, ip } from '#support/arbitrary-ip.ts'
-
-function prefix(text: string): Prefix {
-  const parsed = parsePrefix(text)
-  if (!isPrefix(parsed)) throw new Error(parsed.reason)
-  return parsed
-}
+import { anyAddress, anyPrefix } from '#support/arbitrary-ip.ts'
+import { address as ip, prefix } from '#support/ip.ts'
 
 describe('parsePrefix', () => {
   it('reads the text of every block', () => {

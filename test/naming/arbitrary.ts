@@ -9,7 +9,8 @@ import {
   TERMINATING,
 } from '#src/cluster/objects.ts'
 import type { ServiceFacts } from '#src/naming/context.ts'
-import { address, facts, servicePort, slice, slicePort } from './builders.ts'
+import { address } from '#support/ip.ts'
+import { facts, servicePort, slice, slicePort } from './builders.ts'
 
 const LONG = 'x'.repeat(63)
 const V4 = ['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.4']

@@ -9,7 +9,7 @@ import {
   type Service,
   type ServicePort,
 } from '#src/cluster/objects.ts'
-import { type Address, type Family, formatAddress, parseAddress } from '#src/ip/address.ts'
+import { type Family, formatAddress } from '#src/ip/address.ts'
 import {
   type NamingContext,
   type NamingOptions,
@@ -21,14 +21,9 @@ import {
 import { foldName, formatName, type Name, type NameKey, parseName } from '#src/wire/name.ts'
 import { typeName } from '#src/wire/record-type.ts'
 import type { ZoneNode } from '#src/zone/rrset.ts'
+import { address } from '#support/ip.ts'
 
 export const UP: number = READY | SERVING
-
-export function address(text: string): Address {
-  const parsed = parseAddress(text)
-  if (parsed === null) throw new Error(`no address: ${text}`)
-  return parsed
-}
 
 export function context(options: Partial<NamingOptions> = {}): NamingContext {
   return namingContext({ domain: 'cluster.local', ttl: 5, pods: 'insecure', serverAddresses: [], ...options })

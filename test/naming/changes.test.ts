@@ -5,8 +5,9 @@ import type { NodeChanges, OwnedNode, ServiceFacts } from '#src/naming/context.t
 import { diffNodes } from '#src/naming/diff.ts'
 import { diffService, serviceLookup, serviceNodes } from '#src/naming/service.ts'
 import { foldName } from '#src/wire/name.ts'
+import { address } from '#support/ip.ts'
 import { arbitraryChange, arbitraryFacts } from './arbitrary.ts'
-import { address, context, dump, dumpNode, facts, keyOf, servicePort, slice, slicePort } from './builders.ts'
+import { context, dump, dumpNode, facts, keyOf, servicePort, slice, slicePort } from './builders.ts'
 
 const CONTEXT = context()
 const LONG_CONTEXT = context({ domain: `${'d'.repeat(60)}.${'e'.repeat(60)}.${'f'.repeat(55)}` })

@@ -6,8 +6,9 @@ import { explainService } from '#src/naming/explain.ts'
 import { serviceNodes } from '#src/naming/service.ts'
 import { foldName } from '#src/wire/name.ts'
 import { typeNumber } from '#src/wire/record-type.ts'
+import { address } from '#support/ip.ts'
 import { arbitraryFacts } from './arbitrary.ts'
-import { address, context, facts, keyOf, servicePort, slice, slicePort } from './builders.ts'
+import { context, facts, keyOf, servicePort, slice, slicePort } from './builders.ts'
 
 const CONTEXT = context()
 const BASE = 'web.default.svc.cluster.local'

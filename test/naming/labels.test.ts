@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type Address, familyOf, formatAddress, parseAddress } from '#src/ip/address.ts'
 import { dashedLabel, isLabel } from '#src/naming/labels.ts'
-import { address } from './builders.ts'
+import { address } from '#support/ip.ts'
 
 const anyAddress = fc
   .oneof(

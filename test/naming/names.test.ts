@@ -2,8 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { nameFaults, nameProblem, namesOf } from '#src/naming/names.ts'
 import { serviceNodes } from '#src/naming/service.ts'
+import { address } from '#support/ip.ts'
 import { arbitraryFacts } from './arbitrary.ts'
-import { address, context, facts, nodeAt, servicePort, slice } from './builders.ts'
+import { context, facts, nodeAt, servicePort, slice } from './builders.ts'
 
 const CONTEXT = context()
 

@@ -4,8 +4,9 @@ import { READY, SERVING, TERMINATING } from '#src/cluster/objects.ts'
 import { serviceNodes } from '#src/naming/service.ts'
 import { foldName, isInZone, labelsOf, MAX_NAME, parentOf } from '#src/wire/name.ts'
 import { TYPE } from '#src/wire/record-type.ts'
+import { address } from '#support/ip.ts'
 import { arbitraryFacts } from './arbitrary.ts'
-import { additional, address, answer, context, dump, facts, nodeAt, servicePort, slice, slicePort } from './builders.ts'
+import { additional, answer, context, dump, facts, nodeAt, servicePort, slice, slicePort } from './builders.ts'
 
 const CONTEXT = context()
 const LONG_CONTEXT = context({ domain: `${'d'.repeat(60)}.${'e'.repeat(60)}.${'f'.repeat(55)}` })

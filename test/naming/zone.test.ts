@@ -11,7 +11,8 @@ import {
   zoneSoa,
 } from '#src/naming/zone.ts'
 import { formatName, parseName } from '#src/wire/name.ts'
-import { additional, address, answer, context, dump, nodeAt, pod } from './builders.ts'
+import { address } from '#support/ip.ts'
+import { additional, answer, context, dump, nodeAt, pod } from './builders.ts'
 
 const SERVER = [address('10.96.0.10'), address('fdaa:0:48c8::10')]
 

@@ -1,20 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { formatAddress } from '#src/ip/address.ts'
 import type { ClaimRequest } from '#src/pool/claims.ts'
-import {
-  address,
-  app,
-  type Fixture,
-  fixture,
-  NETWORK,
-  naming,
-  only,
-  outcome,
-  prefix,
-  REST,
-  request,
-  service,
-} from './support.ts'
+import { address, prefix } from '#support/ip.ts'
+import { app, type Fixture, fixture, NETWORK, naming, only, outcome, REST, request, service } from './support.ts'
 
 const TAKEN = 'WAY_ADDRESS_TAKEN'
 const EXHAUSTED = 'WAY_POOL_EXHAUSTED'

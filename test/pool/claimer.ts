@@ -6,7 +6,8 @@
 import { writeSync } from 'node:fs'
 import { formatAddress } from '#src/ip/address.ts'
 import { Allocator } from '#src/pool/allocator.ts'
-import { NETWORK, naming, prefix, request, service } from './support.ts'
+import { prefix } from '#support/ip.ts'
+import { NETWORK, naming, request, service } from './support.ts'
 
 const [directory = '', mode = '', round = '0'] = process.argv.slice(2)
 const allocator = Allocator.open({ directory, clock: Date.now, restMs: 3_600_000, leaseMs: 90_000 })

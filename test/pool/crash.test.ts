@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { formatAddress } from '#src/ip/address.ts'
 import { Allocator } from '#src/pool/allocator.ts'
-import { NETWORK, prefix, request, service } from './support.ts'
+import { prefix } from '#support/ip.ts'
+import { NETWORK, request, service } from './support.ts'
 
 const CLAIMER = fileURLToPath(new URL('./claimer.ts', import.meta.url))
 const ROUNDS = 5

@@ -4,7 +4,8 @@ import { type Address, formatAddress } from '#src/ip/address.ts'
 import { containsAddress, formatPrefix } from '#src/ip/prefix.ts'
 import type { Allocator } from '#src/pool/allocator.ts'
 import type { ClaimRequest } from '#src/pool/claims.ts'
-import { address, app, type Fixture, fixture, NETWORK, prefix, request, service } from './support.ts'
+import { address, prefix } from '#support/ip.ts'
+import { app, type Fixture, fixture, NETWORK, request, service } from './support.ts'
 
 /** Few owners and few addresses, so that they meet. */
 const owner = fc.oneof(

@@ -19,7 +19,8 @@ import { formatAddress } from '#src/ip/address.ts'
 import { Allocator } from '#src/pool/allocator.ts'
 import type { Claim } from '#src/pool/claims.ts'
 import { Ledger } from '#src/pool/ledger.ts'
-import { address, app, NETWORK, naming, only, outcome, prefix, request, service } from './support.ts'
+import { address, prefix } from '#support/ip.ts'
+import { app, NETWORK, naming, only, outcome, request, service } from './support.ts'
 
 /** util-linux; on every Linux that runs the tests as root. */
 const MOUNT = '/bin/mount'

@@ -4,7 +4,8 @@ import { type Address, addressFromBigInt, addressToBigInt, formatAddress } from 
 import { containsAddress, type Prefix, prefixOf } from '#src/ip/prefix.ts'
 import { layoutOf, ownerHash, startIn } from '#src/pool/placement.ts'
 import { PoolSet } from '#src/pool/pool-set.ts'
-import { prefix, service } from './support.ts'
+import { prefix } from '#support/ip.ts'
+import { service } from './support.ts'
 
 const LENGTHS = Array.from({ length: 61 }, (_, i) => 64 + i)
 

@@ -4,19 +4,8 @@ import { formatAddress } from '#src/ip/address.ts'
 import { containsAddress } from '#src/ip/prefix.ts'
 import type { OwnerRef, ReserveRequest, ReserveResult } from '#src/pool/claims.ts'
 import { OWN_MARK_GRACE } from '#src/pool/reservations.ts'
-import {
-  address,
-  type Fixture,
-  fixture,
-  LEASE,
-  NETWORK,
-  naming,
-  only,
-  prefix,
-  REST,
-  request,
-  service,
-} from './support.ts'
+import { address, prefix } from '#support/ip.ts'
+import { type Fixture, fixture, LEASE, NETWORK, naming, only, REST, request, service } from './support.ts'
 
 const TAKEN = 'WAY_ADDRESS_TAKEN'
 const nobody = (): boolean => false

@@ -1,7 +1,6 @@
 /** Short ways to say addresses, prefixes and requests, and a ledger without a disk. */
 import { WaypostError } from '#src/errors.ts'
-import { type Address, formatAddress, parseAddress } from '#src/ip/address.ts'
-import { isPrefix, type Prefix, parsePrefix } from '#src/ip/prefix.ts'
+import { formatAddress } from '#src/ip/address.ts'
 import { Allocator } from '#src/pool/allocator.ts'
 import {
   type AddressKey,
@@ -12,20 +11,9 @@ import {
   type OwnerRef,
 } from '#src/pool/claims.ts'
 import type { ClaimStore, RowKey } from '#src/pool/ledger.ts'
+import { address, prefix } from '#support/ip.ts'
 
 export const NETWORK = 'personal'
-
-export function address(text: string): Address {
-  const parsed = parseAddress(text)
-  if (parsed === null) throw new Error(`no address: ${text}`)
-  return parsed
-}
-
-export function prefix(text: string): Prefix {
-  const parsed = parsePrefix(text)
-  if (!isPrefix(parsed)) throw new Error(parsed.reason)
-  return parsed
-}
 
 export function service(name: string): OwnerRef {
   return { kind: 'Service', name: name.includes('/') ? name : `default/${name}` }

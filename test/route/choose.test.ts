@@ -4,7 +4,8 @@ import { choose, clientHash } from '#src/route/choose.ts'
 import { DROP, REJECT } from '#src/route/eligible.ts'
 import type { Route } from '#src/route/route.ts'
 import { LookupTable } from '#src/route/table.ts'
-import { address, backend, route } from './fixtures.ts'
+import { address } from '#support/ip.ts'
+import { backend, route } from './fixtures.ts'
 
 /** A reproducible source of randomness. */
 function seeded(seed: number): () => number {

@@ -5,7 +5,8 @@ import { compareAddresses, parseAddress } from '#src/ip/address.ts'
 import { compileRoutes, compileSyncVersion, type RouteFacts } from '#src/route/compile.ts'
 import { serviceSyncVersion } from '#src/route/hash.ts'
 import type { Backend, Route } from '#src/route/route.ts'
-import { address, conditionBits, service, servicePort, slice, slicePort } from './fixtures.ts'
+import { address } from '#support/ip.ts'
+import { conditionBits, service, servicePort, slice, slicePort } from './fixtures.ts'
 
 const VIP = 'fdaa:0:48c8:0:1::1a'
 const NO_PROXY = { proxyName: null }

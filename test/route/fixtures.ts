@@ -1,14 +1,9 @@
 /** Small builders of what routes are made from. */
 import type { EndpointMeta, EndpointPort, EndpointSlice, Service, ServicePort } from '#src/cluster/objects.ts'
 import { READY, SERVING, TERMINATING } from '#src/cluster/objects.ts'
-import { type Address, familyOf, parseAddress } from '#src/ip/address.ts'
+import { familyOf } from '#src/ip/address.ts'
 import type { Backend, Route } from '#src/route/route.ts'
-
-export function address(text: string): Address {
-  const parsed = parseAddress(text)
-  if (parsed === null) throw new Error(`"${text}" is no address`)
-  return parsed
-}
+import { address } from '#support/ip.ts'
 
 export function servicePort(fields: Partial<ServicePort> = {}): ServicePort {
   return { name: 'http', protocol: 'TCP', port: 80, targetPort: null, appProtocol: null, ...fields }

@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Route } from '#src/route/route.ts'
 import { LookupTable, NO_ENTRY } from '#src/route/table.ts'
-import { address, route } from './fixtures.ts'
+import { address } from '#support/ip.ts'
+import { route } from './fixtures.ts'
 
 function find(table: LookupTable, text: string, port: number, protocol: Route['protocol']): Route | null {
   const entry = table.lookup(address(text), port, protocol)

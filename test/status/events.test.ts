@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Answer } from '#src/status/answer.ts'
 import { type Complaint, complaintsOf } from '#src/status/complaints.ts'
 import { EventWriter } from '#src/status/events.ts'
-import { address } from '../naming/builders.ts'
+import { address } from '#support/ip.ts'
 import { FakeApi, status } from './fake-api.ts'
 import { FakeTime } from './fake-time.ts'
 

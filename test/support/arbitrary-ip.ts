@@ -1,14 +1,8 @@
 /** Random addresses and prefixes, with many zeros in them. */
 import fc from 'fast-check'
-import { type Address, formatAddress, parseAddress } from '#src/ip/address.ts'
+import { type Address, formatAddress } from '#src/ip/address.ts'
 import { type Prefix, prefixOf } from '#src/ip/prefix.ts'
-
-/** Parses what is known to be an address. */
-export function ip(text: string): Address {
-  const address = parseAddress(text)
-  if (address === null) throw new Error(`"${text}" is no address`)
-  return address
-}
+import { address as ip } from '#support/ip.ts'
 
 const group = fc.oneof(fc.constant(0), fc.nat(0xffff), fc.nat(15))
 

@@ -4,9 +4,9 @@ import type { ForwardOptions } from '#src/dns/forward/options.ts'
 import { type DataPlane, startDataPlane } from '#src/dns/plane.ts'
 import { CONTROL, CONTROL_BYTES, STATE } from '#src/index/layout.ts'
 import { IndexWriter } from '#src/index/writer.ts'
-import { isPrefix, type Prefix, parsePrefix } from '#src/ip/prefix.ts'
 import { parseName } from '#src/wire/name.ts'
 import { TYPE } from '#src/wire/record-type.ts'
+import { prefix as prefixOf } from '#support/ip.ts'
 import { type Ask, makeQuery, soaOf } from './answering.ts'
 import { RULES } from './cache.ts'
 import { type Behaviour, FakeUpstream } from './fake-upstream.ts'
@@ -125,10 +125,4 @@ function fill(index: IndexWriter): void {
   const zone = index.defineZone(0, { apex, soa: soaOf(apex), kind: 'forward', unsynced: false })
   const rrsets = [{ type: TYPE.CNAME, ttl: 5, rdatas: [parseName('www.example')], additional: [] }]
   index.set(0, zone, { name: parseName(ALIAS), kind: 'plain', rrsets }, 1)
-}
-
-function prefixOf(text: string): Prefix {
-  const value = parsePrefix(text)
-  if (!isPrefix(value)) throw new Error(value.reason)
-  return value
 }

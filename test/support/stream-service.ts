@@ -7,9 +7,9 @@ import type { Certificate } from '#src/dns/secure/tls-gate.ts'
 import { TlsStreams } from '#src/dns/secure/tls-streams.ts'
 import { type StreamLimits, StreamServer } from '#src/dns/tcp/stream-server.ts'
 import type { AnswerContext } from '#src/dns/transport.ts'
-import { packViews, type ViewPrefix } from '#src/dns/views.ts'
+import { packViews } from '#src/dns/views.ts'
 import { CONTROL_BYTES } from '#src/index/layout.ts'
-import { isPrefix, parsePrefix } from '#src/ip/prefix.ts'
+import { prefix as prefixOf } from '#support/ip.ts'
 import { makeCertificate } from './certificate.ts'
 import { stubContext } from './stub-answerer.ts'
 
@@ -71,13 +71,6 @@ export async function startStreams(setting: StreamSetting = {}): Promise<Running
 /** The counts that are not 0, by their labels. */
 export function counted(counts: readonly LabelledCount[]): Record<string, number> {
   return Object.fromEntries(counts.filter(({ value }) => value > 0).map(({ labels, value }) => [labels.join(), value]))
-}
-
-/** A prefix that must be one. */
-export function prefixOf(text: string): ViewPrefix['prefix'] {
-  const prefix = parsePrefix(text)
-  if (!isPrefix(prefix)) throw new Error(prefix.reason)
-  return prefix
 }
 
 function proxyOf({ trusted }: StreamSetting, address: string): ProxySetting | null {

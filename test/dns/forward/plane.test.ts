@@ -6,12 +6,12 @@ import { type DataPlane, type DataPlaneOptions, startDataPlane } from '#src/dns/
 import { loadSystemCalls } from '#src/dns/udp/system-calls.ts'
 import { CONTROL, CONTROL_BYTES, STATE } from '#src/index/layout.ts'
 import { IndexWriter } from '#src/index/writer.ts'
-import { isPrefix, type Prefix, parsePrefix } from '#src/ip/prefix.ts'
 import { parseName } from '#src/wire/name.ts'
 import { TYPE } from '#src/wire/record-type.ts'
 import { RULES } from '#support/cache.ts'
 import { ask, resolve } from '#support/dns-client.ts'
 import { type Behaviour, FakeUpstream } from '#support/fake-upstream.ts'
+import { prefix } from '#support/ip.ts'
 
 const hasBatched = (await loadSystemCalls()) !== null
 const SERVFAIL = 2
@@ -151,10 +151,4 @@ function portOf(plane: DataPlane): number {
 
 function free(address: string): { address: string; port: number } {
   return { address, port: 0 }
-}
-
-function prefix(text: string): Prefix {
-  const value = parsePrefix(text)
-  if (!isPrefix(value)) throw new Error(value.reason)
-  return value
 }

@@ -3,8 +3,8 @@ import { allocateCounters, type CounterSnapshot, readCounters } from '#src/dns/c
 import { BatchedUdp } from '#src/dns/udp/batched.ts'
 import { packViews } from '#src/dns/views.ts'
 import { CONTROL_BYTES } from '#src/index/layout.ts'
-import { type Address, parseAddress } from '#src/ip/address.ts'
 import { type Arrival, FakeKernel } from '#support/fake-kernel.ts'
+import { address as parse } from '#support/ip.ts'
 import { ASK, stubContext, stubQuery } from '#support/stub-answerer.ts'
 
 const EAGAIN = 11
@@ -163,10 +163,4 @@ function dropped(counters: CounterSnapshot): Record<string, number> {
 
 function range(count: number): number[] {
   return Array.from({ length: count }, (_, i) => i)
-}
-
-function parse(text: string): Address {
-  const address = parseAddress(text)
-  if (address === null) throw new Error(text)
-  return address
 }

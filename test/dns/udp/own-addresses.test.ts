@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { OwnAddresses } from '#src/dns/udp/own-addresses.ts'
-import { type Address, parseAddress } from '#src/ip/address.ts'
+import type { Address } from '#src/ip/address.ts'
+import { address as parse } from '#support/ip.ts'
 
 describe('own addresses', () => {
   it('are the listed ones with their own port', () => {
@@ -46,9 +47,3 @@ describe('own addresses', () => {
     expect(new OwnAddresses([{ address: parse('fdaa::1'), port: 53 }]).isOwn(bytes, 8, 53)).toBe(true)
   })
 })
-
-function parse(text: string): Address {
-  const address = parseAddress(text)
-  if (address === null) throw new Error(text)
-  return address
-}

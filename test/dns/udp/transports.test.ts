@@ -1,7 +1,7 @@
 import { networkInterfaces } from 'node:os'
 import { afterEach, describe, expect, it } from 'vitest'
 import { loadSystemCalls } from '#src/dns/udp/system-calls.ts'
-import { isPrefix, type Prefix, parsePrefix } from '#src/ip/prefix.ts'
+import { prefix } from '#support/ip.ts'
 import { proxyHeader } from '#support/proxy.ts'
 import { counted } from '#support/stream-service.ts'
 import { ASK, stubQuery } from '#support/stub-answerer.ts'
@@ -198,10 +198,4 @@ function udp(counts: readonly { labels: readonly string[]; value: number }[]): n
 
 function range(count: number): number[] {
   return Array.from({ length: count }, (_, i) => i)
-}
-
-function prefix(text: string): Prefix {
-  const value = parsePrefix(text)
-  if (!isPrefix(value)) throw new Error(value.reason)
-  return value
 }
