@@ -1,6 +1,7 @@
 /** Compiling Services into nodes, and finding what one change did. */
 import { pathToFileURL } from 'node:url'
-import { type EndpointMeta, type EndpointSlice, READY, SERVING, type Service } from '../../src/cluster/objects.ts'
+import { plainService } from '#support/objects.ts'
+import { type EndpointMeta, type EndpointSlice, READY, SERVING } from '../../src/cluster/objects.ts'
 import { type Address, addressFromBigInt } from '../../src/ip/address.ts'
 import { namingContext, type ServiceFacts } from '../../src/naming/context.ts'
 import { diffService, serviceLookup, serviceNodes } from '../../src/naming/service.ts'
@@ -39,18 +40,10 @@ function makeFacts(count: number, options: { headless: boolean; ports: number; h
       origin: '',
     })
   }
-  const service: Service = {
-    kind: 'Service',
+  const service = plainService({
     namespace: 'default',
     name: 'web',
-    key: 'default/web',
-    created: null,
-    type: 'ClusterIP',
     headless: options.headless,
-    clusterIPs: [],
-    ipFamilies: [],
-    ipFamilyPolicy: null,
-    externalName: null,
     ports: ports.map(port => ({
       name: port.name,
       port: port.number,
@@ -58,17 +51,7 @@ function makeFacts(count: number, options: { headless: boolean; ports: number; h
       targetPort: null,
       appProtocol: null,
     })),
-    selector: null,
-    publishNotReadyAddresses: false,
-    affinityTimeoutSeconds: null,
-    internalTrafficPolicy: 'Cluster',
-    externalTrafficPolicy: null,
-    trafficDistribution: null,
-    annotations: {},
-    proxyName: null,
-    record: null,
-    origin: '',
-  }
+  })
   const addresses = options.headless ? [] : [addressOf(0xfdaa_0000_48c8_0000_0001_0000_0000_001an)]
   return { service, addresses, slices, app: 'fks-default-7zyjm3ovpdxmd0ep' }
 }

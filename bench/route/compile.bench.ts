@@ -1,5 +1,7 @@
 /** What compiling the routes of one Service costs: 25 endpoints (the usual Service of the scale figure) and 10,000. */
-import { type EndpointSlice, READY, SERVING, type Service } from '../../src/cluster/objects.ts'
+
+import { plainService } from '#support/objects.ts'
+import { type EndpointSlice, READY, SERVING } from '../../src/cluster/objects.ts'
 import { parseAddress } from '../../src/ip/address.ts'
 import { compileRoutes, type RouteFacts } from '../../src/route/compile.ts'
 import { type BenchRow, formatRows } from '../report.ts'
@@ -24,30 +26,12 @@ export async function run(): Promise<BenchRow[]> {
 export function makeFacts(endpoints: number): RouteFacts {
   const address = parseAddress('fdaa:0:48c8:0:1::1a')
   if (address === null) throw new Error('bad address')
-  const service: Service = {
-    kind: 'Service',
+  const service = plainService({
     namespace: 'default',
     name: 'kuard',
-    key: 'default/kuard',
-    created: null,
-    type: 'ClusterIP',
-    headless: false,
-    clusterIPs: [],
-    ipFamilies: [],
-    ipFamilyPolicy: null,
-    externalName: null,
     ports: [{ name: 'http', protocol: 'TCP', port: 8080, targetPort: null, appProtocol: null }],
-    selector: null,
-    publishNotReadyAddresses: false,
-    affinityTimeoutSeconds: null,
-    internalTrafficPolicy: 'Cluster',
-    externalTrafficPolicy: null,
-    trafficDistribution: null,
     annotations: { 'service.fly.io/concurrency-limit-soft': '20' },
-    proxyName: null,
-    record: null,
-    origin: 'bench',
-  }
+  })
   const slices: EndpointSlice[] = []
   for (let start = 0; start < endpoints; start += SLICE)
     slices.push(makeSlice(start, Math.min(SLICE, endpoints - start)))

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Finding } from '#src/admission/cluster/findings.ts'
 import { MAX_RESERVED } from '#src/admission/webhook.ts'
-import { formatAddress } from '#src/ip/address.ts'
 import { address } from '#support/ip.ts'
 import { type Fixture, fixture, LEASE, NETWORK, naming, only, service as owner, request } from '../pool/support.ts'
 import { type Answer, annotationOf, ask, type Json, review, service, specOf, webhookOf } from './support.ts'
@@ -9,10 +8,6 @@ import { type Answer, annotationOf, ask, type Json, review, service, specOf, web
 /** Where `default/kuard` is placed. */
 const HOME = only(fixture().claim(request('kuard'))[0])
 const ANNOTATED = { annotations: { 'fly.io/clusterip-allocator': 'configured' } }
-
-function states(fix: Fixture): string[] {
-  return Array.from(fix.allocator.claims(), c => `${formatAddress(c.address)} ${c.owner.name} ${c.state}`).sort()
-}
 
 async function create(spec: Json, fix: Fixture = fixture(), metadata: Json = {}): Promise<Answer> {
   return await ask(webhookOf(fix), review(service('kuard', spec, metadata)))

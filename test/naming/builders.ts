@@ -22,6 +22,7 @@ import { foldName, formatName, type Name, type NameKey, parseName } from '#src/w
 import { typeName } from '#src/wire/record-type.ts'
 import type { ZoneNode } from '#src/zone/rrset.ts'
 import { address } from '#support/ip.ts'
+import { plainService } from '#support/objects.ts'
 
 export const UP: number = READY | SERVING
 
@@ -34,33 +35,7 @@ export function servicePort(name: string, port: number, protocol: ServicePort['p
 }
 
 export function service(fields: Partial<Service> = {}): Service {
-  const namespace = fields.namespace ?? 'default'
-  const name = fields.name ?? 'web'
-  return {
-    kind: 'Service',
-    namespace,
-    name,
-    key: `${namespace}/${name}`,
-    created: null,
-    type: 'ClusterIP',
-    headless: false,
-    clusterIPs: [],
-    ipFamilies: [],
-    ipFamilyPolicy: null,
-    externalName: null,
-    ports: [],
-    selector: null,
-    publishNotReadyAddresses: false,
-    affinityTimeoutSeconds: null,
-    internalTrafficPolicy: 'Cluster',
-    externalTrafficPolicy: null,
-    trafficDistribution: null,
-    annotations: {},
-    proxyName: null,
-    record: null,
-    origin: 'web.yaml:1',
-    ...fields,
-  }
+  return plainService({ namespace: 'default', name: 'web', origin: 'web.yaml:1', ...fields })
 }
 
 export interface EndpointFields {

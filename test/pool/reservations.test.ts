@@ -21,10 +21,6 @@ function reserved(fix: Fixture, name: string, options: Partial<ReserveRequest> =
   return result.ok ? result.addresses.map(a => formatAddress(a)).join(' ') : result.code
 }
 
-function states(fix: Fixture): string[] {
-  return Array.from(fix.allocator.claims(), c => `${formatAddress(c.address)} ${c.owner.name} ${c.state}`).sort()
-}
-
 function mark(fix: Fixture, text: string, owner: OwnerRef | null): void {
   fix.allocator.mark(NETWORK, address(text), { owner })
 }

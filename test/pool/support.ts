@@ -40,6 +40,11 @@ export function outcome(result: ClaimResult | undefined): string[] | string {
   return result.ok ? result.addresses.map(a => formatAddress(a)) : result.code
 }
 
+/** Every claim: address, owner and state, sorted. */
+export function states(fix: Fixture): string[] {
+  return Array.from(fix.allocator.claims(), c => `${formatAddress(c.address)} ${c.owner.name} ${c.state}`).sort()
+}
+
 /** The one address of a result; fails on anything else. */
 export function only(result: ClaimResult | undefined): string {
   const addresses = outcome(result)

@@ -4,37 +4,14 @@ import { READY, SERVING, TERMINATING } from '#src/cluster/objects.ts'
 import { familyOf } from '#src/ip/address.ts'
 import type { Backend, Route } from '#src/route/route.ts'
 import { address } from '#support/ip.ts'
+import { plainService } from '#support/objects.ts'
 
 export function servicePort(fields: Partial<ServicePort> = {}): ServicePort {
   return { name: 'http', protocol: 'TCP', port: 80, targetPort: null, appProtocol: null, ...fields }
 }
 
 export function service(fields: Partial<Service> = {}): Service {
-  return {
-    kind: 'Service',
-    namespace: 'default',
-    name: 'kuard',
-    key: 'default/kuard',
-    created: null,
-    type: 'ClusterIP',
-    headless: false,
-    clusterIPs: [],
-    ipFamilies: [],
-    ipFamilyPolicy: null,
-    externalName: null,
-    ports: [servicePort()],
-    selector: null,
-    publishNotReadyAddresses: false,
-    affinityTimeoutSeconds: null,
-    internalTrafficPolicy: 'Cluster',
-    externalTrafficPolicy: null,
-    trafficDistribution: null,
-    annotations: {},
-    proxyName: null,
-    record: null,
-    origin: 'test',
-    ...fields,
-  }
+  return plainService({ namespace: 'default', name: 'kuard', ports: [servicePort()], ...fields })
 }
 
 /** One endpoint: `conditions` as letters, r(eady) s(erving) t(erminating). */
