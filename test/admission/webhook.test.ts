@@ -2,7 +2,17 @@ import { describe, expect, it } from 'vitest'
 import type { Finding } from '#src/admission/cluster/findings.ts'
 import { MAX_RESERVED } from '#src/admission/webhook.ts'
 import { address } from '#support/ip.ts'
-import { type Fixture, fixture, LEASE, NETWORK, naming, only, service as owner, request } from '../pool/support.ts'
+import {
+  type Fixture,
+  fixture,
+  LEASE,
+  NETWORK,
+  naming,
+  only,
+  service as owner,
+  request,
+  states,
+} from '../pool/support.ts'
 import { type Answer, annotationOf, ask, type Json, review, service, specOf, webhookOf } from './support.ts'
 
 /** Where `default/kuard` is placed. */

@@ -5,7 +5,7 @@ import { containsAddress } from '#src/ip/prefix.ts'
 import type { OwnerRef, ReserveRequest, ReserveResult } from '#src/pool/claims.ts'
 import { OWN_MARK_GRACE } from '#src/pool/reservations.ts'
 import { address, prefix } from '#support/ip.ts'
-import { type Fixture, fixture, LEASE, NETWORK, naming, only, REST, request, service } from './support.ts'
+import { type Fixture, fixture, LEASE, NETWORK, naming, only, REST, request, service, states } from './support.ts'
 
 const TAKEN = 'WAY_ADDRESS_TAKEN'
 const nobody = (): boolean => false
