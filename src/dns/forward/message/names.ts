@@ -51,10 +51,12 @@ export function isSameName(bytes: Uint8Array, a: number, b: number): boolean {
 
 /** Whether the name at `name` is the one at `ancestor` or below it. */
 export function isWithin(bytes: Uint8Array, name: number, ancestor: number): boolean {
-  for (let i = follow(bytes, name); ; i = follow(bytes, i + (bytes[i] as number) + 1)) {
-    if (isSameName(bytes, i, ancestor)) return true
-    if (bytes[i] === 0) return false
-  }
+  // Only one of the name's endings has as many labels; to compare each would take a hostile message's time squared.
+  let above = labelsAt(bytes, name) - labelsAt(bytes, ancestor)
+  if (above < 0) return false
+  let i = follow(bytes, name)
+  for (; above > 0; above--) i = follow(bytes, i + (bytes[i] as number) + 1)
+  return isSameName(bytes, i, ancestor)
 }
 
 /** Writes the name at `at` spelled out. @returns where it ends in `out`. */
@@ -68,6 +70,12 @@ export function spellName(bytes: Uint8Array, at: number, out: Uint8Array, to: nu
     if (length === 0) return j
     i = follow(bytes, i + length + 1)
   }
+}
+
+function labelsAt(bytes: Uint8Array, at: number): number {
+  let labels = 0
+  for (let i = follow(bytes, at); bytes[i] !== 0; i = follow(bytes, i + (bytes[i] as number) + 1)) labels++
+  return labels
 }
 
 function follow(bytes: Uint8Array, at: number): number {
