@@ -170,9 +170,11 @@ export class Responder {
   ): number {
     this.#isResumed = true
     this.#isDeclined = true
-    const octets = this.#run(query, start, length, out, outStart, outCapacity, view, transport, source, sourceAt)
-    this.#isDeclined = false
-    return octets
+    try {
+      return this.#run(query, start, length, out, outStart, outCapacity, view, transport, source, sourceAt)
+    } finally {
+      this.#isDeclined = false
+    }
   }
 
   /** What is to be asked elsewhere, after `DEFERRED`. */

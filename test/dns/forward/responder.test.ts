@@ -75,6 +75,10 @@ describe('a name that is not ours', () => {
     const length = answering.responder.decline(query, 0, query.length, out, 0, 512, 0, UDP)
     expect(decodeMessage(out.subarray(0, length))).toMatchObject({ rcode: SERVFAIL, ra: true, answers: [] })
     expect(put(answering, 'www.example', 'A')).toBe(DEFERRED)
+    // Also after one that could not be answered at all.
+    const none = new Uint8Array(4)
+    expect(() => answering.responder.decline(query, 0, query.length, none, 0, 512, 0, UDP)).toThrow(RangeError)
+    expect(put(answering, 'www.example', 'A')).toBe(DEFERRED)
   })
 })
 
