@@ -102,6 +102,16 @@ describe('the cache on disk', () => {
     expect(after.writer.reader.age(find(after, 'www.example'))).toBe(0)
   })
 
+  it('does not bring back names that are not kept any more', async () => {
+    const before = makeService()
+    put(before, CHAIN)
+    put(before, { name: 'www.other', answers: ['www.other 300 A 192.0.2.9'] })
+    saveCache(before, file, NOW)
+    const after = makeService({ except: [parseName('example')] })
+    expect(await loadCache(after, file, MORE, NOW)).toBe(1)
+    expect([find(after, 'www.example'), find(after, 'www.other')]).toEqual([0, expect.any(Number)])
+  })
+
   it('does not take the place of what is there already', async () => {
     const before = makeService()
     put(before, CHAIN)

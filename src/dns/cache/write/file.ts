@@ -167,9 +167,9 @@ function takeEntry(service: CacheService, view: DataView, at: number, octets: nu
   const flags = view.getUint8(at + 6)
   const age = view.getUint32(at + 14) + down
   if (age > LONGEST_AGE) return false
-  service.setKey(name, type, questionFlags((flags & FLAG.dnssecOk) !== 0, (flags & FLAG.checkingDisabled) !== 0))
+  const key = questionFlags((flags & FLAG.dnssecOk) !== 0, (flags & FLAG.checkingDisabled) !== 0)
   const { writer } = service
-  if (writer.reader.find() !== 0) return false
+  if (!service.open(name, type, key) || writer.reader.find() !== 0) return false
   const records = view.buffer.slice(view.byteOffset + nameAt + nameOctets, view.byteOffset + at + octets)
   const answer: ForeignAnswer = {
     bytes: new DataView(records as ArrayBuffer),

@@ -100,6 +100,12 @@ export class CacheService implements AnswerCache {
     return this.#labels
   }
 
+  /** Sets the writer's key; false when names like this are not kept. */
+  open(name: Uint8Array, type: number, flags: number): boolean {
+    const labels = this.setKey(name, type, flags)
+    return this.#except === null || this.#except.find(this.#nameView, 0, labels) === NO_ZONE
+  }
+
   /** An answer that can be given, fresh or not; 0: none. */
   #find(question: ForeignQuestion): number {
     if (!this.#take(question)) return 0
@@ -108,9 +114,7 @@ export class CacheService implements AnswerCache {
     return place !== 0 && writer.reader.kind(place) !== KIND.failure && writer.isOfUse(place) ? place : 0
   }
 
-  /** Sets the writer's key; false when names like this are not kept. */
   #take({ name, type, isDnssecOk, isCheckingDisabled }: ForeignQuestion): boolean {
-    const labels = this.setKey(name, type, questionFlags(isDnssecOk, isCheckingDisabled))
-    return this.#except === null || this.#except.find(this.#nameView, 0, labels) === NO_ZONE
+    return this.open(name, type, questionFlags(isDnssecOk, isCheckingDisabled))
   }
 }
