@@ -3,7 +3,8 @@
  * ends them in the other order.
  *
  * ```
- *  ledger ─► last state ─► zone files ─► DNS threads ─► HTTP API ─► sources ─► ready
+ *  ledger ─► zone files ─┬─► last state ──┬─► HTTP API ─► sources ─► ready
+ *                        └─► DNS threads ─┘
  * ```
  */
 

@@ -149,6 +149,7 @@ export class ClusterFeed implements SourceSink {
   #serve(): void {
     if (this.#serving) return
     this.#serving = true
+    this.#options.network.beginServing()
     this.#options.onServing()
   }
 

@@ -54,6 +54,8 @@ type WorkKey = `${'service' | 'namespace' | 'pod'}:${string}`
 
 /** How long one step may hold the control thread before it publishes and yields; milliseconds. */
 const STEP = 8
+/** The same before anybody is served: only probes of health wait then. */
+const FIRST_STEP = 50
 
 /** See the top of the file. */
 export class Network {
@@ -68,6 +70,7 @@ export class Network {
   readonly #triggers = new Map<ObjectKey, number>()
   /** Triggers of what the next commit publishes. */
   #programmed: number[] = []
+  #step = FIRST_STEP
   #nextOwner = FIRST_OWNER
   #changes: RouteChange[] = []
 
@@ -101,6 +104,11 @@ export class Network {
     this.#queue.add(workKeys('service', touched.services))
     this.#queue.add(workKeys('namespace', touched.namespaces))
     if (this.#options.names.publishesPods) this.#queue.add(workKeys('pod', touched.pods))
+  }
+
+  /** The first state is published, and somebody may wait for what comes next. */
+  beginServing(): void {
+    this.#step = STEP
   }
 
   /** Publishes the names of an app as its claims are now, at once: the reply to its request says that they resolve. */
@@ -187,12 +195,12 @@ export class Network {
     else names.setPod(key, this.store.pod(key))
   }
 
-  /** Runs `step` for every item, publishing and yielding to the event loop whenever {@link STEP} has passed. */
+  /** Runs `step` for every item, publishing and yielding to the event loop whenever a step's time has passed. */
   async #inSteps<Item>(items: readonly Item[], step: (item: Item) => void): Promise<void> {
     let started = this.#options.now()
     for (const item of items) {
       step(item)
-      if (this.#options.now() - started < STEP) continue
+      if (this.#options.now() - started < this.#step) continue
       this.#commit()
       await new Promise<void>(resolve => setImmediate(resolve))
       started = this.#options.now()

@@ -1,6 +1,6 @@
 /** What a thread of the data plane knows: the answering parts, and what the control thread tells them. */
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
-import { CONTROL, type IndexBuffers } from '../index/layout.ts'
+import { CONTROL, type IndexBuffers, STATE } from '../index/layout.ts'
 import { IndexReader } from '../index/reader.ts'
 import { ReaderFigures } from './cache/figures.ts'
 import { CacheAnswers } from './cache/read/answers.ts'
@@ -110,6 +110,11 @@ export class WorkerContext implements AnswerContext {
     for (let next = receiveMessageOnPort(this.#port); next !== undefined; next = receiveMessageOnPort(this.#port)) {
       this.#take(next.message)
     }
+  }
+
+  /** Whether the control thread has not published what is on disk. */
+  isStarting(): boolean {
+    return Atomics.load(this.#control, CONTROL.state) === STATE.starting
   }
 
   isStopping(): boolean {

@@ -4,10 +4,14 @@
  * A batched UDP thread blocks and never runs its event loop: it takes messages when the generation word has moved. The
  * others take them as events.
  */
+import { setTimeout } from 'node:timers/promises'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { listenBytes, listenFailureOf } from './listen.ts'
 import type { SecureAddresses, WorkerRole, WorkerSetup } from './messages.ts'
 import { WorkerContext } from './worker-context.ts'
+
+/** How often a thread looks whether it may begin, milliseconds. */
+const STATE_POLL = 2
 
 /** The service of one thread: sockets first, then answers until the thread is to stop. */
 interface Service {
@@ -26,6 +30,7 @@ async function serve(setup: WorkerSetup, port: MessagePort): Promise<void> {
     const secure = await service.open()
     context.tell(secure === undefined ? { type: 'listening' } : { type: 'listening', secure })
     forgetStart()
+    if (setup.role.kind === 'batched') await lastStatePublished(context)
     await service.run()
   } catch (error) {
     const failure = listenFailureOf(error)
@@ -35,6 +40,11 @@ async function serve(setup: WorkerSetup, port: MessagePort): Promise<void> {
     process.exit()
   }
   port.close()
+}
+
+/** Until then queries wait in the socket's buffer, about a second at the most, rather than fail. */
+async function lastStatePublished(context: WorkerContext): Promise<void> {
+  while (context.isStarting() && !context.isStopping()) await setTimeout(STATE_POLL)
 }
 
 /** Loads what the thread's role needs and no more: each module is in the memory of every thread that loads it. */

@@ -152,7 +152,11 @@ export class EntryEncoder {
   }
 
   #addOctets(octets: Uint8Array): void {
-    for (let i = 0; i < octets.length; i++) this.#bytes[this.#at++] = octets[i] as number
+    const bytes = this.#bytes
+    const at = this.#at
+    const { length } = octets
+    for (let i = 0; i < length; i++) bytes[at + i] = octets[i] as number
+    this.#at = at + length
   }
 
   /** The labels that the name does not share with the entry's, then a pointer; all of them when nothing is shared. */

@@ -1,5 +1,6 @@
 /** Finds entries for the writer, by names that stand in no message. */
-import { foldOctet, type Name, type NameKey } from '../wire/name.ts'
+import type { Name, NameKey } from '../wire/name.ts'
+import { foldWord } from './hash.ts'
 import type { IndexMemory } from './memory.ts'
 
 /** Room for a name, filled up with zeros to words of eight octets. */
@@ -14,6 +15,9 @@ export class LookUp {
   readonly #bytes: Uint8Array = new Uint8Array(ROOM)
   readonly #view: DataView
   readonly #memory: IndexMemory
+  #last: Name | NameKey | null = null
+  #lastView = -1
+  #hashed = -1
 
   constructor(memory: IndexMemory) {
     this.words = new Int32Array(this.#bytes.buffer)
@@ -32,16 +36,37 @@ export class LookUp {
     return this.findFrom(0, view)
   }
 
-  /** Takes a name up and hashes it, for {@link findFrom}. */
+  /** Takes a name up and hashes it, for {@link findFrom}; nothing is done for the one that was taken up last. */
   read(view: number, name: Name | NameKey): void {
-    const bytes = this.#bytes
+    const memory = this.#memory
+    if (name === this.#last && view === this.#lastView && memory.hashed === this.#hashed) return
+    this.#last = name
+    this.#lastView = view
+    this.#hashed = memory.hashed
     const { length } = name
-    if (typeof name === 'string') for (let i = 0; i < length; i++) bytes[i] = name.charCodeAt(i)
-    else for (let i = 0; i < length; i++) bytes[i] = foldOctet(name[i] as number)
-    bytes.fill(0, length, (length + 7) & ~3)
-    const { reader } = this.#memory
+    if (typeof name === 'string') this.#take(name)
+    else this.#fold(name)
+    const { reader } = memory
     reader.name.scan(this.#view, 0, length)
     reader.name.hash(this.#view, 0, view)
+  }
+
+  /** Keys are folded. */
+  #take(name: NameKey): void {
+    const bytes = this.#bytes
+    const { length } = name
+    for (let i = 0; i < length; i++) bytes[i] = name.charCodeAt(i)
+    for (let i = length; i < ((length + 7) & ~3); i++) bytes[i] = 0
+  }
+
+  #fold(name: Name): void {
+    const bytes = this.#bytes
+    const { words } = this
+    const { length } = name
+    bytes.set(name)
+    for (let i = length; i < ((length + 7) & ~3); i++) bytes[i] = 0
+    // Length octets are below the letters.
+    for (let word = 0; 4 * word < length; word++) words[word] = foldWord(words[word] as number)
   }
 
   /** Hash of the top label of the name that was taken up last. */

@@ -61,6 +61,8 @@ const COPY_BY_CALL = 256
 export class IndexMemory {
   /** Reads the present generation. */
   readonly reader: IndexReader
+  /** Moves when `reader.name` got another name here, or other keys. */
+  hashed = 0
   readonly #options: IndexMemoryOptions
   readonly #control: Int32Array | null
   #keys: Int32Array
@@ -255,6 +257,7 @@ export class IndexMemory {
 
   #publish(): void {
     this.#generation++
+    this.hashed++
     this.reader.adopt(this.buffers)
     this.#options.onGeneration(this.buffers)
   }
@@ -280,6 +283,7 @@ export class IndexMemory {
   }
 
   #hashAt(place: number): number {
+    this.hashed++
     const { name } = this.reader
     const words = this.#words
     const shape = words[place + ENTRY.shape] as number

@@ -54,11 +54,10 @@ export class Endpoints {
       this.addresses.set(slice.addresses, ADDRESS_BYTES * start)
       this.#sliceOf.fill(i, start, start + slice.conditions.length)
     })
-    const first: Position[] = []
     const copies = new Map<Position, Position[]>()
-    for (let position = 0; position < total; position++) this.#insert(position, first, copies)
+    for (let position = 0; position < total; position++) this.#insert(position, copies)
     this.copies = copies
-    this.ready = first.filter(endpoint => this.isReady(endpoint))
+    this.ready = copies.size === 0 ? this.#readyPositions() : this.#readyOnes(copies)
   }
 
   /** Flat positions, copies included. */
@@ -142,12 +141,33 @@ export class Endpoints {
     return new Uint8Array(this.addresses.buffer, at + skip, ADDRESS_BYTES - skip)
   }
 
-  #insert(position: Position, first: Position[], copies: Map<Position, Position[]>): void {
+  /** Where no address has a copy. */
+  #readyPositions(): Position[] {
+    const ready: Position[] = []
+    let position = 0
+    for (const { conditions } of this.slices) {
+      const end = position + conditions.length
+      for (let i = 0; position < end; i++, position++)
+        if (((conditions[i] as number) & READY) !== 0) ready.push(position)
+    }
+    return ready
+  }
+
+  #readyOnes(copies: ReadonlyMap<Position, readonly Position[]>): Position[] {
+    const later = new Set<Position>()
+    for (const positions of copies.values()) for (const copy of positions.slice(1)) later.add(copy)
+    const ready: Position[] = []
+    for (let position = 0; position < this.total; position++) {
+      if (!later.has(position) && this.isReady(position)) ready.push(position)
+    }
+    return ready
+  }
+
+  #insert(position: Position, copies: Map<Position, Position[]>): void {
     const slot = this.#slotOf(this.#words, 4 * position)
     const found = (this.#slots[slot] as number) - 1
     if (found < 0) {
       this.#slots[slot] = position + 1
-      first.push(position)
       return
     }
     const list = copies.get(found)

@@ -1,7 +1,7 @@
 /** Which texts can be labels, and the label that stands for an address. */
 import { familyOf } from '../ip/address.ts'
 
-const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i
+const MAX_LABEL = 63
 const DASH = 0x2d
 
 /** Octets that {@link putDashed} writes at most: eight groups of four digits and seven dashes. */
@@ -9,7 +9,18 @@ export const MAX_DASHED = 39
 
 /** Whether the text is one label of a host name (RFC 1123 section 2.1): letters, digits and inner hyphens, at most 63. */
 export function isLabel(text: string): boolean {
-  return LABEL.test(text)
+  const { length } = text
+  if (length === 0 || length > MAX_LABEL || text.charCodeAt(0) === DASH || text.charCodeAt(length - 1) === DASH) {
+    return false
+  }
+  for (let i = 0; i < length; i++) {
+    const code = text.charCodeAt(i)
+    const letter = code | 0x20
+    const isHostCharacter =
+      code === DASH || (code >= 0x30 && code <= 0x39) || (code < 0x80 && letter >= 0x61 && letter <= 0x7a)
+    if (!isHostCharacter) return false
+  }
+  return true
 }
 
 /**

@@ -1,4 +1,5 @@
 /** The names of a Service as text, and what about it cannot be named. */
+import type { EndpointMeta } from '../cluster/objects.ts'
 import { formatName } from '../wire/name.ts'
 import type { NamingContext, ServiceFacts } from './context.ts'
 import { isLabel } from './labels.ts'
@@ -50,8 +51,15 @@ export function nameFaults(context: NamingContext, facts: ServiceFacts): string[
 
 function hostnameFaults({ service, slices }: ServiceFacts): string[] {
   const wrong = new Set<string>()
+  let last: EndpointMeta | null = null
   for (const { meta } of slices) {
-    for (const { hostname } of meta) if (hostname !== null && !isLabel(hostname)) wrong.add(hostname)
+    for (const endpoint of meta) {
+      // Endpoints on one node share theirs.
+      if (endpoint === last) continue
+      last = endpoint
+      const { hostname } = endpoint
+      if (hostname !== null && !isLabel(hostname)) wrong.add(hostname)
+    }
   }
   return [...wrong].map(hostname => {
     return `Hostname "${hostname}" of an endpoint of Service "${service.key}" is no label: its dashed address is used`

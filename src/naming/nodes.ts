@@ -1,11 +1,11 @@
 /** Small makers of record sets and nodes. */
 import { type Address, familyOf } from '../ip/address.ts'
-import { reverseLabels } from '../ip/arpa.ts'
-import { joinName, type Name } from '../wire/name.ts'
+import type { Name } from '../wire/name.ts'
 import { addressRdata, nameRdata } from '../wire/rdata.ts'
 import { TYPE } from '../wire/record-type.ts'
 import type { AdditionalRecord, NodeKind, RRset } from '../zone/rrset.ts'
 import type { OwnedNode, ZoneRole } from './context.ts'
+import { reverseName } from './pack.ts'
 
 const NONE: readonly never[] = []
 
@@ -54,7 +54,7 @@ export function nameServerSet(ttl: number, nameServer: Name, addresses: readonly
 
 /** The full reverse name of an address, with a PTR to each name in this order. */
 export function pointerNode(ttl: number, address: Address, names: readonly Name[]): OwnedNode {
-  return ownedNode('reverse', joinName(reverseLabels(address)), [rrset(TYPE.PTR, ttl, names.map(nameRdata))])
+  return ownedNode('reverse', reverseName(address), [rrset(TYPE.PTR, ttl, names.map(nameRdata))])
 }
 
 /** A or AAAA. */

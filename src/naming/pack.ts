@@ -3,7 +3,7 @@
  * memory costs about 450 ns, a view into a shared buffer about 35. A view keeps its buffer, of at most 64 KiB, alive:
  * nodes are meant to be encoded into the name index and dropped.
  */
-import { familyOf } from '../ip/address.ts'
+import { type Address, familyOf } from '../ip/address.ts'
 import { MAX_NAME, type Name } from '../wire/name.ts'
 import { hexDigit, putDecimal } from './labels.ts'
 
@@ -48,8 +48,7 @@ export class Packer {
   /** The full reverse name of the address at `offset`. */
   reverseName(bytes: Uint8Array, offset: number): Name {
     const out = this.#room(MAX_REVERSE)
-    const put = familyOf(bytes, offset) === 'IPv6' ? putReverse6 : putReverse4
-    return this.#cut(put(bytes, offset, out, this.#end) - this.#end) as Name
+    return this.#cut(putReverse(bytes, offset, out, this.#end) - this.#end) as Name
   }
 
   #room(octets: number): Uint8Array {
@@ -65,6 +64,16 @@ export class Packer {
     this.#end = start + length
     return new Uint8Array(this.#bytes.buffer, start, length)
   }
+}
+
+/** The full reverse name of an address, in memory of its own. */
+export function reverseName(address: Address): Name {
+  const out = new Uint8Array(MAX_REVERSE)
+  return out.subarray(0, putReverse(address, 0, out, 0)) as Name
+}
+
+function putReverse(bytes: Uint8Array, offset: number, out: Uint8Array, at: number): number {
+  return familyOf(bytes, offset) === 'IPv6' ? putReverse6(bytes, offset, out, at) : putReverse4(bytes, offset, out, at)
 }
 
 function putBelow(label: Uint8Array, at: number, base: Name, out: Uint8Array, start: number): void {

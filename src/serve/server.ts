@@ -182,14 +182,8 @@ class Assembly {
     )
     await this.#zoneFiles?.start()
     if (this.#zoneFiles !== null) this.#undo.push(() => this.#zoneFiles?.stop())
-    await this.#control.restore()
-    Atomics.store(new Int32Array(this.#words), CONTROL.state, STATE.serving)
-    const plane = await this.#startPlane()
-    this.#plane = plane
-    // A generation that came while the threads started had nobody to go to.
-    plane.publish(this.#writer.buffers)
+    const plane = await this.#startServing()
     this.#dnsOptions.tell(plane)
-    this.#undo.push(() => plane.stop(STOP_DEADLINE))
     const http = await this.#startApi()
     this.#undo.push(() => this.#admission.stop())
     const admission = await this.#admission.start()
@@ -218,6 +212,22 @@ class Assembly {
       reconfigure: config => this.#reconfigure(config),
       stop: () => this.#stop(),
     }
+  }
+
+  /** The DNS threads load their code while the last state is published here; until it is, nothing but SERVFAIL is answered. */
+  async #startServing(): Promise<DataPlane> {
+    const starting = this.#startPlane().then(plane => {
+      this.#undo.push(() => plane.stop(STOP_DEADLINE))
+      this.#plane = plane
+      return plane
+    })
+    const [started, restored] = await Promise.allSettled([starting, this.#control.restore()])
+    if (started.status === 'rejected') throw started.reason
+    if (restored.status === 'rejected') throw restored.reason
+    Atomics.store(new Int32Array(this.#words), CONTROL.state, STATE.serving)
+    // A generation that came while the threads started had nobody to go to.
+    started.value.publish(this.#writer.buffers)
+    return started.value
   }
 
   #makeControl(): Control {

@@ -22,6 +22,7 @@ const EVERYONE = [
   { prefix: prefix('0.0.0.0/0'), view: 0 },
 ]
 const RESPONDER = { udpLimit: 1232, nsid: null, chaos: null }
+const SERVFAIL = 2
 const REFUSED = 5
 
 const undo: (() => unknown)[] = []
@@ -201,6 +202,28 @@ for (const transport of ['batched', 'portable'] as const) {
 }
 
 describe('data plane, auto', () => {
+  it.skipIf(!hasBatched)(
+    'keeps queries that come before the last state is published, and ends while it waits',
+    async () => {
+      for (const becomesReady of [true, false]) {
+        const control = new SharedArrayBuffer(CONTROL_BYTES)
+        const plane = await start({ transport: 'batched', control })
+        const early = askRaw(plane, makeQuery({ name: NAME, type: 'AAAA' }))
+        const tcp = await ask({ name: NAME, type: 'AAAA', server: '::1', port: portOf(plane), tcp: true })
+        expect(tcp.rcode).toBe(SERVFAIL)
+        if (becomesReady) {
+          new Int32Array(control)[CONTROL.state] = STATE.serving
+          expect((await early).charCodeAt(3) & 15).toBe(0)
+        } else {
+          early.catch(() => {})
+          const started = performance.now()
+          await plane.stop(10_000)
+          expect(performance.now() - started).toBeLessThan(5000)
+        }
+      }
+    },
+  )
+
   it('takes the batched transport where it works', async () => {
     expect((await start({ transport: 'auto' })).transport).toBe(hasBatched ? 'batched' : 'portable')
   })

@@ -53,6 +53,15 @@ describe('labels', () => {
     expect(isLabel(text)).toBe(false)
   })
 
+  it('a label is what RFC 1123 section 2.1 allows, for any text', () => {
+    const near = fc.string({ unit: fc.constantFrom(...'aZ09-_.@[`{/:é\u0141'), minLength: 0, maxLength: 66 })
+    fc.assert(
+      fc.property(fc.oneof(near, fc.string()), text => {
+        expect(isLabel(text)).toBe(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i.test(text))
+      }),
+    )
+  })
+
   it.each(['a', '0', 'A-b', 'a--b', 'a'.repeat(63)])('%j is a label', text => {
     expect(isLabel(text)).toBe(true)
   })
