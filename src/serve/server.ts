@@ -36,6 +36,7 @@ import { namingOf, viewsOf } from './settings.ts'
 import { type OpenClient, Sources } from './sources.ts'
 import { StatusWriters, writtenNetworks } from './status.ts'
 import { streamsOf } from './stream-options.ts'
+import { wholly } from './wholly.ts'
 
 /** A server that runs. */
 export interface RunningServer {
@@ -182,7 +183,11 @@ class Assembly {
     )
     await this.#zoneFiles?.start()
     if (this.#zoneFiles !== null) this.#undo.push(() => this.#zoneFiles?.stop())
-    const plane = await this.#startServing()
+    // The threads load their code while the last state is published here; until it is, nothing but SERVFAIL is answered.
+    const [plane] = await wholly([this.#startPlane(), this.#control.restore()])
+    Atomics.store(new Int32Array(this.#words), CONTROL.state, STATE.serving)
+    // A generation that came while the threads started had nobody to go to.
+    plane.publish(this.#writer.buffers)
     this.#dnsOptions.tell(plane)
     const http = await this.#startApi()
     this.#undo.push(() => this.#admission.stop())
@@ -212,22 +217,6 @@ class Assembly {
       reconfigure: config => this.#reconfigure(config),
       stop: () => this.#stop(),
     }
-  }
-
-  /** The DNS threads load their code while the last state is published here; until it is, nothing but SERVFAIL is answered. */
-  async #startServing(): Promise<DataPlane> {
-    const starting = this.#startPlane().then(plane => {
-      this.#undo.push(() => plane.stop(STOP_DEADLINE))
-      this.#plane = plane
-      return plane
-    })
-    const [started, restored] = await Promise.allSettled([starting, this.#control.restore()])
-    if (started.status === 'rejected') throw started.reason
-    if (restored.status === 'rejected') throw restored.reason
-    Atomics.store(new Int32Array(this.#words), CONTROL.state, STATE.serving)
-    // A generation that came while the threads started had nobody to go to.
-    started.value.publish(this.#writer.buffers)
-    return started.value
   }
 
   #makeControl(): Control {
@@ -319,7 +308,7 @@ class Assembly {
 
   async #startPlane(): Promise<DataPlane> {
     const { dns } = this.#config
-    return await startDataPlane({
+    const plane = await startDataPlane({
       listen: dns.listen,
       workers: dns.workers,
       transport: dns.transport,
@@ -336,6 +325,9 @@ class Assembly {
       onCacheFile: notice => this.#noteCacheFile(notice),
       onError: error => this.#log.error({ event: 'dns_thread_failed', error: String(error) }, 'A DNS thread failed'),
     })
+    this.#plane = plane
+    this.#undo.push(() => plane.stop(STOP_DEADLINE))
+    return plane
   }
 
   #noteUpstream({ event, upstream, message }: UpstreamNotice): void {
