@@ -4,6 +4,9 @@ import type { Address } from '../../ip/address.ts'
 import { CLOSE, type Counters } from '../counters.ts'
 import type { ConnectionLimits } from '../tcp/stream-connection.ts'
 
+/** Replies of one connection that wait for upstreams; requests beyond them are declined. */
+const MAX_AWAITED = 256
+
 /** A response, of HTTP/1.1 or HTTP/2. */
 interface Ending {
   on(event: 'close', listener: () => void): unknown
@@ -62,6 +65,11 @@ export class HttpsConnection {
       this.#timer.refresh()
       this.#closeWhenDone()
     })
+  }
+
+  /** Whether another reply may come later. A client that resets its requests has not taken them back. */
+  get mayAwait(): boolean {
+    return this.#awaited < MAX_AWAITED
   }
 
   /** A reply comes later; the clock does not end the connection meanwhile. */

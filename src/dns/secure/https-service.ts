@@ -165,9 +165,12 @@ export class HttpsService implements StreamService {
       if (query.length <= MAX_MESSAGE) {
         size = answerer.respond(query, 0, query.length, out, 0, MAX_MESSAGE, view, HTTPS, source, 0)
       }
-      if (size === DEFERRED) {
+      if (size === DEFERRED && connection.mayAwait) {
         this.#defer({ query, source, view, transport: HTTPS }, request, response, connection)
         return
+      }
+      if (size === DEFERRED) {
+        size = answerer.decline(query, 0, query.length, out, 0, MAX_MESSAGE, view, HTTPS, source, 0)
       }
     } catch (error) {
       this.#context.fault(error)

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { type ClientHttp2Session, connect, type IncomingHttpHeaders } from 'node:http2'
+import { type ClientHttp2Session, connect, constants, type IncomingHttpHeaders } from 'node:http2'
 import { request as requestOne } from 'node:https'
 import { connect as connectTls } from 'node:tls'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -174,6 +174,31 @@ describe('an answer that comes later', () => {
   it('that there is not is 503', async () => {
     const session = await open(await start(deferring(() => null)))
     expect((await post(session, QUERY)).status).toBe(503)
+  })
+
+  it('is waited for by 256 requests of a connection, those that were reset included; more are declined', async () => {
+    let waiting = 0
+    let declined = 0
+    const decline = (): number => {
+      declined++
+      return 0
+    }
+    const context = { answerer: { respond: () => DEFERRED, decline }, defer: () => void waiting++ }
+    const session = await open(await start({ context }))
+    const ask = () =>
+      session
+        .request({ ':method': 'POST', ':path': '/dns-query', 'content-type': TYPE })
+        .on('error', () => {})
+        .resume()
+        .end(QUERY)
+    for (let sent = 100; sent <= 300; sent += 100) {
+      const requests = Array.from({ length: 100 }, ask)
+      await expect.poll(() => waiting + declined).toBe(sent)
+      const gone = requests.map(request => request.destroyed || once(request, 'close'))
+      for (const request of requests) request.close(constants.NGHTTP2_CANCEL)
+      await Promise.all(gone)
+    }
+    expect([waiting, declined]).toEqual([256, 44])
   })
 
   it('is not missed by a client that has gone', async () => {
