@@ -115,7 +115,10 @@ export class PacedQueue<Key> {
 
   #start(key: Key): void {
     const work = this.#options.handle(key)
-    if (work === null) return
+    if (work === null) {
+      this.#attempts.delete(key)
+      return
+    }
     this.#tokens--
     this.#busy.add(key)
     void work.then(verdict => {
