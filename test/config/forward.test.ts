@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { type Config, ConfigError, loadConfig } from '#src/config.ts'
+import { makeCertificate } from '#support/certificate.ts'
 import { fakeSurroundings } from '#support/surroundings.ts'
 
+const CUT = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n'
 const FILE = '/etc/waypost/w.yaml'
 const NETWORK = 'networks: [{ name: a, cluster: { source: { manifests: m } } }]\n'
 
@@ -52,6 +54,16 @@ describe('an upstream', () => {
     ])
     expect(faultsOf({ forward: { upstreams: ['https://'] } })[0]).toMatch(/must be a URL with an address/)
     expect(faultsOf({ forward: { upstreams: ['tls://dns.example.net'] } })).toHaveLength(1)
+  })
+
+  it('may have an authority of its own, in a file with certificates', () => {
+    const files = { '/ca.crt': makeCertificate().cert, '/ca.key': makeCertificate().key, '/cut.crt': CUT }
+    const server = (ca: string): object => ({ forward: { upstreams: [{ address: 'tls://192.0.2.53', ca }] } })
+    expect(load(server('/ca.crt'), files).forward?.zones[0]?.upstreams[0]?.ca).toBe(files['/ca.crt'])
+    for (const ca of ['/ca.key', '/cut.crt']) {
+      expect(faultsOf(server(ca), files)).toEqual([`dns.forward.upstreams[0]: "${ca}" holds no certificate in PEM`])
+    }
+    expect(faultsOf(server('/none'), files)).toHaveLength(1)
   })
 
   it('may be a file of them', () => {

@@ -1,5 +1,5 @@
 /** Reads what `dns.forward` refers to, and checks what its keys together mean. */
-
+import { X509Certificate } from 'node:crypto'
 import type { BrokenRule } from '../document.ts'
 import type { Surroundings } from '../model.ts'
 import type { FileForward, ForwardConfig, UpstreamConfig } from './section.ts'
@@ -28,7 +28,14 @@ export function resolveForward(
   const serversOf = (upstream: FileUpstream, path: string): UpstreamConfig[] => {
     if (upstream.kind === 'server') {
       const { kind: _, ...server } = upstream
-      return [{ ...server, ca: server.ca === null ? null : read(server.ca, path) }]
+      if (server.ca === null) return [{ ...server, ca: null }]
+      const before = broken.length
+      const ca = read(server.ca, path)
+      // Without this check nobody would be trusted, and the reason would be any but this one.
+      if (broken.length === before && !hasCertificate(ca)) {
+        broken.push({ path, reason: `"${server.ca}" holds no certificate in PEM` })
+      }
+      return [{ ...server, ca }]
     }
     const before = broken.length
     const servers = readResolvConf(read(upstream.path, path)).map(({ kind: _, ...server }) => server)
@@ -51,6 +58,16 @@ export function resolveForward(
   if (root.length > 0) zones.push({ zone: '.', upstreams: root, policy: forward.policy })
   const { maxInFlight, deadline: deadlineMs, randomCase } = forward
   return { value: { zones, maxInFlight, deadlineMs, randomCase }, broken }
+}
+
+/** Whether a text begins with, or has behind what people write about it, a certificate that can be read. */
+function hasCertificate(text: string): boolean {
+  try {
+    new X509Certificate(text)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function repeatedZones({ zones }: FileForward): BrokenRule[] {
