@@ -21,6 +21,11 @@ interface Container {
 interface Manifest {
   readonly kind: string
   readonly metadata: { readonly name: string }
+  readonly rules?: readonly {
+    readonly apiGroups: readonly string[]
+    readonly resources: readonly string[]
+    readonly verbs: readonly string[]
+  }[]
   readonly spec?: {
     readonly template: {
       readonly spec: { readonly containers: readonly Container[]; readonly securityContext: Record<string, unknown> }
@@ -80,6 +85,30 @@ describe('deploy/', () => {
     }
     expect(bare).toEqual([])
     expect(rules).toBeGreaterThan(10)
+  })
+
+  it('lets Waypost write what its code writes, and no more', () => {
+    const granted = new Map<string, Set<string>>()
+    const roles = manifests.filter(
+      ([file, { kind }]) => file.startsWith('deploy/base/') && /^(Cluster)?Role$/.test(kind),
+    )
+    for (const { apiGroups, resources, verbs } of roles.flatMap(([, { rules = [] }]) => rules)) {
+      const writes = verbs.filter(verb => !['get', 'list', 'watch'].includes(verb))
+      for (const group of apiGroups) {
+        for (const resource of resources) {
+          const key = `${resource}.${group}`
+          for (const verb of writes) granted.set(key, (granted.get(key) ?? new Set()).add(verb))
+        }
+      }
+    }
+    expect(Object.fromEntries(Array.from(granted, ([key, verbs]) => [key, [...verbs].sort()]))).toEqual({
+      'ipaddresses.networking.k8s.io': ['create', 'delete'],
+      'services.': ['patch'],
+      'events.events.k8s.io': ['create', 'patch'],
+      'mutatingwebhookconfigurations.admissionregistration.k8s.io': ['patch'],
+      'leases.coordination.k8s.io': ['create', 'update'],
+      'secrets.': ['create', 'update'],
+    })
   })
 
   it('gives away no rights by wildcard', () => {
