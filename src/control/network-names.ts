@@ -9,6 +9,7 @@ import { reverseZoneLabels } from '../ip/arpa.ts'
 import { containsPrefix, type Prefix } from '../ip/prefix.ts'
 import type { NamingContext, OwnedNode, ServiceFacts } from '../naming/context.ts'
 import { diffNodes } from '../naming/diff.ts'
+import { LargePlans } from '../naming/large-plans.ts'
 import { diffService } from '../naming/service.ts'
 import {
   appNodes,
@@ -62,6 +63,7 @@ export class NetworkNames {
   readonly #namespaces = new Map<string, NamespaceState>()
   /** What the small owners (zone, namespaces, apps, pods) have published, by a key of their own. */
   readonly #small = new Map<string, SmallOwner>()
+  readonly #plans = new LargePlans()
   readonly #files = new Map<NameKey, Zone>()
   #context: NamingContext
   #cluster: ServedZone
@@ -110,7 +112,7 @@ export class NetworkNames {
 
   /** Publishes the difference between two states of one Service. `before` null and `owner` known: all of it again. */
   setService(owner: number, before: ServiceFacts | null, after: ServiceFacts | null): void {
-    const { set, removed } = diffService(this.#context, before, after)
+    const { set, removed } = diffService(this.#context, before, after, this.#plans)
     for (const node of set) this.#set(owner, node)
     for (const gone of removed) this.#remove(owner, gone.role, gone.key)
   }

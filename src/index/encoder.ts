@@ -4,7 +4,14 @@
  * because the question has another name there.
  */
 import { TYPE } from '../wire/record-type.ts'
-import type { AdditionalRecord, NodeKind, RRset, ZoneNode } from '../zone/rrset.ts'
+import {
+  type AdditionalRecord,
+  type NodeKind,
+  RECORD_HEAD,
+  RECORD_OWNER,
+  type RRset,
+  type ZoneNode,
+} from '../zone/rrset.ts'
 import type { NameHash } from './hash.ts'
 import { ENTRY, ENTRY_FLAG, ROW_ADDITIONAL, ROW_GLUE } from './layout.ts'
 
@@ -12,8 +19,6 @@ import { ENTRY, ENTRY_FLAG, ROW_ADDITIONAL, ROW_GLUE } from './layout.ts'
 const QUESTION_NAME = 12
 const POINTER = 0xc000
 const CLASS_IN = 1
-/** Octets of an RR with a pointer as its owner and without RDATA. */
-const RR_OCTETS = 12
 const MAX_NAME_OCTETS = 256
 /** The label `*` and its length octet. */
 const WILDCARD = 0x012a
@@ -42,8 +47,9 @@ export function entryBound(node: ZoneNode): number {
   let octets = 4 * ENTRY.rows + MAX_NAME_OCTETS
   for (const rrset of node.rrsets) {
     octets += 3 * 4 * ENTRY.rowWords
-    for (const rdata of rrset.rdatas) octets += RR_OCTETS + rdata.length
-    for (const { name, rdata } of rrset.additional) octets += RR_OCTETS + name.length + rdata.length
+    if (rrset.records === undefined) for (const rdata of rrset.rdatas) octets += RECORD_HEAD + rdata.length
+    else for (const piece of rrset.records) octets += piece.length
+    for (const { name, rdata } of rrset.additional) octets += RECORD_HEAD + name.length + rdata.length
   }
   return octets
 }
@@ -103,10 +109,17 @@ export class EntryEncoder {
     this.#nextRow += ENTRY.rowWords
   }
 
-  #addRecords({ type, ttl, rdatas }: RRset): void {
+  #addRecords({ type, ttl, rdatas, records }: RRset): void {
+    if (records !== undefined && rdatas.length <= MAX_RECORDS) {
+      for (const piece of records) {
+        this.#bytes.set(piece, this.#at)
+        this.#at += piece.length
+      }
+      return
+    }
     const count = Math.min(rdatas.length, MAX_RECORDS)
     for (let i = 0; i < count; i++) {
-      this.#view.setUint16(this.#at, POINTER | QUESTION_NAME)
+      this.#view.setUint16(this.#at, RECORD_OWNER)
       this.#at += 2
       this.#addBody(type, ttl, rdatas[i] as Uint8Array)
     }

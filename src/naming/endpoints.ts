@@ -70,6 +70,11 @@ export class Endpoints {
     return this.#sliceOf[position] as number
   }
 
+  /** Position of the first endpoint of slice number `slice`. */
+  startOf(slice: number): Position {
+    return this.#starts[slice] as number
+  }
+
   sliceAt(position: Position): EndpointSlice {
     return this.slices[this.#sliceOf[position] as number] as EndpointSlice
   }

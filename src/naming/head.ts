@@ -6,7 +6,7 @@ import { TYPE } from '../wire/record-type.ts'
 import type { AdditionalRecord, RRset } from '../zone/rrset.ts'
 import type { OwnedNode } from './context.ts'
 import { addressRecords, addressSets, equalBytes, ownedNode, pointerNode, rrset } from './nodes.ts'
-import type { Packer } from './pack.ts'
+import { type Packer, recordsOf } from './pack.ts'
 import { joinOrNull, type Place, type ServicePlan } from './plan.ts'
 import { clusterSrv, headlessSrv, type SrvTable, weightOf } from './srv.ts'
 
@@ -18,6 +18,8 @@ import { clusterSrv, headlessSrv, type SrvTable, weightOf } from './srv.ts'
 const MESSAGE_ROOM = 65_535 - 12 - 259 - 11
 /** Owner (a pointer), type, class, TTL and length of an answer record. */
 const ANSWER_HEAD = 12
+/** From so many records on the index gets them whole. */
+const MANY = 16
 /** Type, class, TTL and length of a record whose owner is written out. */
 const RECORD_HEAD = 10
 
@@ -113,7 +115,7 @@ class EndpointSrv {
   readonly #place: Place
   readonly #table: SrvTable
   readonly #packer: Packer
-  readonly #written: (Uint8Array | null | undefined)[] = []
+  readonly #written: (Uint8Array<ArrayBuffer> | null | undefined)[] = []
   #writtenWeight = 0
 
   constructor(plan: ServicePlan, place: Place, table: SrvTable, packer: Packer) {
@@ -128,7 +130,7 @@ class EndpointSrv {
     const weight = weightOf(rows.length)
     if (this.#writtenWeight !== weight) this.#written.length = 0
     this.#writtenWeight = weight
-    const rdatas: Uint8Array[] = []
+    const rdatas: Uint8Array<ArrayBuffer>[] = []
     let octets = 0
     for (const row of rows) {
       const rdata = this.#rdata(row, weight)
@@ -137,16 +139,23 @@ class EndpointSrv {
       octets += ANSWER_HEAD + rdata.length
     }
     if (rdatas.length === 0) return null
-    return rrset(TYPE.SRV, this.#plan.context.ttl, rdatas, this.#additional(rows, MESSAGE_ROOM - octets))
+    const additional = this.#additional(rows, MESSAGE_ROOM - octets)
+    return rrset(
+      TYPE.SRV,
+      this.#plan.context.ttl,
+      rdatas,
+      additional,
+      rdatas.length < MANY ? undefined : recordsOf(rdatas),
+    )
   }
 
-  #rdata(row: number, weight: number): Uint8Array | null {
+  #rdata(row: number, weight: number): Uint8Array<ArrayBuffer> | null {
     const known = this.#written[row]
     if (known !== undefined) return known
-    const { targets } = this.#plan
+    const { context, targets } = this.#plan
     const label = targets.wireLabelAt(this.#table.targets[row] as number)
     const port = this.#table.ports[row] as number
-    const rdata = this.#packer.srvBelow(weight, port, targets.wireLabels, label, this.#place.base)
+    const rdata = this.#packer.srvBelow({ ttl: context.ttl, weight, port }, targets.wireLabels, label, this.#place.base)
     this.#written[row] = rdata
     return rdata
   }

@@ -14,8 +14,9 @@ export function rrset(
   ttl: number,
   rdatas: readonly Uint8Array[],
   additional: readonly AdditionalRecord[] = NONE,
+  records?: readonly Uint8Array[],
 ): RRset {
-  return { type, ttl, rdatas, additional }
+  return { type, ttl, rdatas, additional, records }
 }
 
 export function ownedNode(

@@ -5,19 +5,30 @@
  */
 import { type Address, familyOf } from '../ip/address.ts'
 import { MAX_NAME, type Name } from '../wire/name.ts'
+import { TYPE } from '../wire/record-type.ts'
+import { RECORD_HEAD, RECORD_OWNER } from '../zone/rrset.ts'
 import { hexDigit, putDecimal } from './labels.ts'
 
 const FIRST_BUFFER = 1 << 10
 const LARGEST_BUFFER = 1 << 16
 const SRV_HEAD = 6
+const CLASS_IN = 1
 /** Octets of the longest reverse name: 32 nibbles and `ip6.arpa`. */
 const MAX_REVERSE = 74
 const IP6_ARPA = [3, 0x69, 0x70, 0x36, 4, 0x61, 0x72, 0x70, 0x61, 0]
 const IN_ADDR_ARPA = [7, 0x69, 0x6e, 0x2d, 0x61, 0x64, 0x64, 0x72, 4, 0x61, 0x72, 0x70, 0x61, 0]
 
+/** What {@link Packer.srvBelow} writes besides the target. */
+export interface SrvFields {
+  /** Seconds. */
+  readonly ttl: number
+  readonly weight: number
+  readonly port: number
+}
+
 /** Hands out views. */
 export class Packer {
-  #bytes: Uint8Array = new Uint8Array(0)
+  #bytes: Uint8Array<ArrayBuffer> = new Uint8Array(0)
   #end = 0
 
   /** `<label>.<base>`; null when that is longer than 255 octets. `label` starts with its length octet. */
@@ -29,11 +40,21 @@ export class Packer {
     return this.#cut(length) as Name
   }
 
-  /** RDATA of an SRV record (RFC 2782) with priority 0 and target `<label>.<base>`; null when that is too long. */
-  srvBelow(weight: number, port: number, label: Uint8Array, at: number, base: Name): Uint8Array | null {
+  /**
+   * RDATA of an SRV record (RFC 2782) with priority 0 and target `<label>.<base>`, behind the rest of its record: see
+   * {@link recordsOf}. null when the target is too long.
+   */
+  srvBelow(
+    { ttl, weight, port }: SrvFields,
+    label: Uint8Array,
+    at: number,
+    base: Name,
+  ): Uint8Array<ArrayBuffer> | null {
     const length = (label[at] as number) + 1 + base.length
     if (length > MAX_NAME) return null
-    const out = this.#room(SRV_HEAD + length)
+    const out = this.#room(RECORD_HEAD + SRV_HEAD + length)
+    putRecordHead(out, this.#end, TYPE.SRV, ttl, SRV_HEAD + length)
+    this.#end += RECORD_HEAD
     const start = this.#end
     out[start] = 0
     out[start + 1] = 0
@@ -51,7 +72,7 @@ export class Packer {
     return this.#cut(putReverse(bytes, offset, out, this.#end) - this.#end) as Name
   }
 
-  #room(octets: number): Uint8Array {
+  #room(octets: number): Uint8Array<ArrayBuffer> {
     if (this.#end + octets > this.#bytes.length) {
       this.#bytes = new Uint8Array(Math.min(Math.max(4 * this.#bytes.length, FIRST_BUFFER), LARGEST_BUFFER))
       this.#end = 0
@@ -59,11 +80,45 @@ export class Packer {
     return this.#bytes
   }
 
-  #cut(length: number): Uint8Array {
+  #cut(length: number): Uint8Array<ArrayBuffer> {
     const start = this.#end
     this.#end = start + length
     return new Uint8Array(this.#bytes.buffer, start, length)
   }
+}
+
+/** The whole records of RDATA by {@link Packer.srvBelow}, as `RRset.records` has them: records of one buffer are one piece. */
+export function recordsOf(rdatas: readonly Uint8Array<ArrayBuffer>[]): Uint8Array[] {
+  const pieces: Uint8Array[] = []
+  let buffer: ArrayBuffer | null = null
+  let start = 0
+  let end = 0
+  for (const rdata of rdatas) {
+    const from = rdata.byteOffset - RECORD_HEAD
+    if (rdata.buffer !== buffer || from !== end) {
+      if (buffer !== null) pieces.push(new Uint8Array(buffer, start, end - start))
+      buffer = rdata.buffer
+      start = from
+    }
+    end = rdata.byteOffset + rdata.length
+  }
+  if (buffer !== null) pieces.push(new Uint8Array(buffer, start, end - start))
+  return pieces
+}
+
+function putRecordHead(out: Uint8Array, at: number, type: number, ttl: number, octets: number): void {
+  out[at] = RECORD_OWNER >> 8
+  out[at + 1] = RECORD_OWNER & 0xff
+  out[at + 2] = type >> 8
+  out[at + 3] = type & 0xff
+  out[at + 4] = 0
+  out[at + 5] = CLASS_IN
+  out[at + 6] = ttl >>> 24
+  out[at + 7] = ttl >>> 16
+  out[at + 8] = ttl >>> 8
+  out[at + 9] = ttl
+  out[at + 10] = octets >> 8
+  out[at + 11] = octets & 0xff
 }
 
 /** The full reverse name of an address, in memory of its own. */

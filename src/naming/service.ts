@@ -7,6 +7,7 @@ import { diffPlans } from './changes.ts'
 import { planNodes } from './compile.ts'
 import type { NamingContext, NodeChanges, OwnedNode, ServiceFacts, ZoneRole } from './context.ts'
 import { headNodes, reverseNode } from './head.ts'
+import { LargePlans } from './large-plans.ts'
 import { equalBytes } from './nodes.ts'
 import { Packer } from './pack.ts'
 import { labelsBefore, planService, type ServicePlan } from './plan.ts'
@@ -34,14 +35,17 @@ export function serviceNodes(context: NamingContext, facts: ServiceFacts): Owned
  * again as it was. Both states have one context: with another context everything is compiled anew.
  *
  * Cost: both states' endpoints are resolved to tables (about 100 ns an endpoint), nodes are built for what differs.
+ *
+ * @param plans remembers from call to call what is costly to make.
  */
 export function diffService(
   context: NamingContext,
   before: ServiceFacts | null,
   after: ServiceFacts | null,
+  plans: LargePlans = new LargePlans(),
 ): NodeChanges {
-  const old = before === null ? null : planService(context, before)
-  return diffPlans(old, after === null ? null : planService(context, after))
+  const old = before === null ? null : plans.before(context, before)
+  return diffPlans(old, plans.after(context, after, old))
 }
 
 /**

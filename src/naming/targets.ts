@@ -62,6 +62,18 @@ export class Targets {
     return at
   }
 
+  /** Takes over the labels of slices that another state of the Service has too. */
+  takeLabels(old: Targets): void {
+    if (this.hasHostnames || old.hasHostnames) return
+    const starts = new Map(old.endpoints.slices.map((slice, i) => [slice, old.endpoints.startOf(i)]))
+    for (const [i, slice] of this.endpoints.slices.entries()) {
+      const start = starts.get(slice)
+      if (start === undefined) continue
+      const labels = old.wireLabels.subarray(LABEL_STRIDE * start, LABEL_STRIDE * (start + slice.conditions.length))
+      this.wireLabels.set(labels, LABEL_STRIDE * this.endpoints.startOf(i))
+    }
+  }
+
   /** The next endpoint with the same label, or −1. A target is its own first endpoint. */
   next(endpoint: Position): Position {
     return this.#next === null ? -1 : (this.#next[endpoint] as number) - 1

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { READY, SERVING } from '#src/cluster/objects.ts'
 import type { NodeChanges, OwnedNode, ServiceFacts } from '#src/naming/context.ts'
 import { diffNodes } from '#src/naming/diff.ts'
+import { LargePlans } from '#src/naming/large-plans.ts'
 import { diffService, serviceLookup, serviceNodes } from '#src/naming/service.ts'
 import { foldName } from '#src/wire/name.ts'
 import { address } from '#support/ip.ts'
@@ -41,6 +42,41 @@ describe('diffService', () => {
       }),
       { numRuns: 2000 },
     )
+  })
+
+  it('is the same with plans that are kept from change to change', () => {
+    fc.assert(
+      fc.property(arbitraryChange, arbitraryChange, (first, second) => {
+        const plans = new LargePlans(2)
+        let before: ServiceFacts | null = null
+        for (const after of [...first, null, ...second, ...first]) {
+          const kept = diffService(CONTEXT, before, after, plans)
+          const anew = diffService(CONTEXT, before, after)
+          expect(dump(kept.set)).toEqual(dump(anew.set))
+          expect(kept.removed).toEqual(anew.removed)
+          before = after
+        }
+      }),
+    )
+  })
+
+  it('keeps the labels of slices that stay, wherever they are now', () => {
+    const plans = new LargePlans(1)
+    const [a, b, c] = ['a', 'b', 'c'].map((name, i) =>
+      slice(
+        `web-${name}`,
+        Array.from({ length: 5 }, (_, k) => ({ address: `fdaa::${i + 1}:${k + 1}`, conditions: READY | SERVING })),
+        [slicePort('http', 80)],
+      ),
+    )
+    const of = (...slices: (typeof a)[]): ServiceFacts =>
+      facts({ headless: true }, { slices: slices.filter(some => some !== undefined), app: null })
+    let before: ServiceFacts | null = null
+    for (const after of [of(b, c), of(a, b, c), of(a, c), of(c), of(a, b)]) {
+      const kept = diffService(CONTEXT, before, after, plans)
+      expect(dump(kept.set)).toEqual(dump(diffService(CONTEXT, before, after).set))
+      before = after
+    }
   })
 
   it('a Service that comes has all its names set, one that goes all removed', () => {
