@@ -159,15 +159,29 @@ describe.skipIf(inject('apiServer') === null)('two replicas of the webhook', () 
     await cluster.kubectl(['delete', 'service', 'first'])
   })
 
-  it('promise nothing for a dry run', async () => {
+  it('respect what a Service says of its address: one of the pool, none, or a name', async () => {
+    const named = (await create('named', 'default', { clusterIP: 'fdaa:0:48c8:0:1::78' })).body
+    expect(named.spec.clusterIP).toBe('fdaa:0:48c8:0:1::78')
+    expect(named.metadata.annotations?.[ALLOCATOR]).toBe('configured')
+    expect((await create('headless', 'default', { clusterIP: 'None' })).body.spec.clusterIP).toBe('None')
+    const external = await create('external', 'default', { type: 'ExternalName', externalName: 'example.org' })
+    expect(external.body.spec.clusterIP).toBeUndefined()
+    const bad = await create('bad', 'default', { clusterIP: 'nonsense' })
+    expect(bad.body.message).toContain('must be a valid IP address')
+    await cluster.kubectl(['delete', 'service', 'named', 'headless', 'external'])
+  })
+
+  it('promise nothing for a dry run, and show the address that the Service gets', async () => {
     const answer = await cluster.kubectl(
       ['create', '--dry-run=server', '--output', 'json', '--filename', '-'],
       JSON.stringify(service('dry')),
     )
-    expect((JSON.parse(answer) as ServiceObject).spec.clusterIP).toMatch(OURS)
+    const shown = (JSON.parse(answer) as ServiceObject).spec.clusterIP
+    expect(shown).toMatch(OURS)
     for (const server of servers) {
       expect((await addressesOf(server)).filter(({ owner }) => owner.name === 'default/dry')).toEqual([])
     }
+    expect((await create('dry')).body.spec.clusterIP).toBe(shown)
   })
 
   it('adopt what was created while both were down', async () => {

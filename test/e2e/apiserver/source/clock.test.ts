@@ -2,12 +2,12 @@
 import { globSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { TestCluster } from '../../support/apiserver/cluster.ts'
-import { type ServiceObject, service, slice } from '../../support/apiserver/objects.ts'
-import { aaaaOf, addressesOf, backendsOf, routesOf } from '../../support/apiserver/served.ts'
-import { freePort, grantRights, Replica } from '../../support/apiserver/waypost.ts'
-import { ALLOCATOR, installWebhook, webhookWorks } from '../../support/apiserver/webhook.ts'
-import { type RunningWaypost, until } from '../../support/waypost.ts'
+import { TestCluster } from '#support/apiserver/cluster.ts'
+import { type ServiceObject, service, slice } from '#support/apiserver/objects.ts'
+import { aaaaOf, addressesOf, backendsOf, routesOf } from '#support/apiserver/served.ts'
+import { freePort, grantRights, Replica } from '#support/apiserver/waypost.ts'
+import { ALLOCATOR, installWebhook, webhookWorks } from '#support/apiserver/webhook.ts'
+import { type RunningWaypost, until } from '#support/waypost.ts'
 
 const [FAKETIME] = globSync('/usr/lib/*/faketime/libfaketimeMT.so.1')
 const SYNC_VERSION = 'service.fly.io/sync-version'

@@ -1,11 +1,11 @@
 /** 10,000 Services and 250,000 endpoints from a real API server: listed, followed, and what memory that takes. */
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { TestCluster } from '../../support/apiserver/cluster.ts'
-import { service, slice, stored, storedAddress, storedService } from '../../support/apiserver/objects.ts'
-import { aaaaOf, backendsOf } from '../../support/apiserver/served.ts'
-import { grantRights, Replica } from '../../support/apiserver/waypost.ts'
-import { type RunningWaypost, until } from '../../support/waypost.ts'
+import { TestCluster } from '#support/apiserver/cluster.ts'
+import { service, slice, stored, storedAddress, storedService } from '#support/apiserver/objects.ts'
+import { aaaaOf, backendsOf } from '#support/apiserver/served.ts'
+import { grantRights, Replica } from '#support/apiserver/waypost.ts'
+import { type RunningWaypost, until } from '#support/waypost.ts'
 
 const SERVICES = 10_000
 const SLICES = 2500

@@ -1,11 +1,11 @@
 /** A watch whose packets are dropped: neither end is told, and only silence shows it. Needs root and iproute2. */
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { TestCluster } from '../../support/apiserver/cluster.ts'
-import { canMakeNamespaces, NetworkNamespace } from '../../support/apiserver/namespace.ts'
-import { service, slice } from '../../support/apiserver/objects.ts'
-import { aaaaOf } from '../../support/apiserver/served.ts'
-import { grantRights, Replica } from '../../support/apiserver/waypost.ts'
-import { type LogLine, type RunningWaypost, until } from '../../support/waypost.ts'
+import { TestCluster } from '#support/apiserver/cluster.ts'
+import { canMakeNamespaces, NetworkNamespace } from '#support/apiserver/namespace.ts'
+import { service, slice } from '#support/apiserver/objects.ts'
+import { aaaaOf } from '#support/apiserver/served.ts'
+import { grantRights, Replica } from '#support/apiserver/waypost.ts'
+import { type LogLine, type RunningWaypost, until } from '#support/waypost.ts'
 
 const POD = (i: number): string => `fdaa:0:48c8:a7b::${i.toString(16)}`
 /** TCP's keep-alive gives up after 40 s; the watchdog would after 120 s, and the next connection finds nobody. */

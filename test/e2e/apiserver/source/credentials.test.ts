@@ -1,11 +1,11 @@
 /** Tokens that are replaced on disk, and refused when they are old. */
 import { writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { type ServiceAccountFiles, TestCluster } from '../../support/apiserver/cluster.ts'
-import { service, slice } from '../../support/apiserver/objects.ts'
-import { aaaaOf } from '../../support/apiserver/served.ts'
-import { grantRights, Replica } from '../../support/apiserver/waypost.ts'
-import { type RunningWaypost, until } from '../../support/waypost.ts'
+import { type ServiceAccountFiles, TestCluster } from '#support/apiserver/cluster.ts'
+import { service, slice } from '#support/apiserver/objects.ts'
+import { aaaaOf } from '#support/apiserver/served.ts'
+import { grantRights, Replica } from '#support/apiserver/waypost.ts'
+import { type RunningWaypost, until } from '#support/waypost.ts'
 
 const POD = (i: number): string => `fdaa:0:48c8:a7b::${i.toString(16)}`
 

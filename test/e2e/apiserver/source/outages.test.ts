@@ -1,11 +1,11 @@
 /** What an API server does to its clients: it crashes, forgets, refuses, and is away. Names and routes stay. */
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { TestCluster } from '../../support/apiserver/cluster.ts'
-import { service, slice } from '../../support/apiserver/objects.ts'
-import { aaaaOf, backendsOf, routesOf } from '../../support/apiserver/served.ts'
-import { grantRights, Replica } from '../../support/apiserver/waypost.ts'
-import type { RunningWaypost } from '../../support/waypost.ts'
-import { until } from '../../support/waypost.ts'
+import { TestCluster } from '#support/apiserver/cluster.ts'
+import { service, slice } from '#support/apiserver/objects.ts'
+import { aaaaOf, backendsOf, routesOf } from '#support/apiserver/served.ts'
+import { grantRights, Replica } from '#support/apiserver/waypost.ts'
+import type { RunningWaypost } from '#support/waypost.ts'
+import { until } from '#support/waypost.ts'
 
 const POD = (i: number): string => `fdaa:0:48c8:a7b::${i.toString(16)}`
 /** A client of client-go's manners waits up to 30 s between two attempts. */
@@ -38,6 +38,11 @@ describe.skipIf(inject('apiServer') === null)('an API server that', () => {
     await aaaaOf(server, 'kuard'),
     await aaaaOf(server, 'headless'),
   ]
+
+  async function staleSeconds(): Promise<number> {
+    const page = await (await fetch(`${server.api}/metrics`)).text()
+    return Number(/^waypost_source_stale_seconds\{network="default"\} (\S+)$/m.exec(page)?.[1])
+  }
 
   it('runs is listed and followed', async () => {
     expect(await aaaaOf(server, 'headless')).toEqual([POD(2)])
@@ -87,11 +92,13 @@ describe.skipIf(inject('apiServer') === null)('an API server that', () => {
     await cluster.killApiServer()
     const end = performance.now() + 12_000
     while (performance.now() < end) expect(await state()).toEqual(before)
+    expect(await staleSeconds()).toBeGreaterThan(1)
     expect(await server.end()).toBe(0)
     server = await replica.start()
     expect(await state()).toEqual(before)
     await cluster.startApiServer()
     await followsChanges(POD(6))
+    await until(async () => (await staleSeconds()) === 0, BACK)
     expect(await backendsOf(server, 'default/kuard')).toEqual([POD(1), POD(4)])
   })
 })
