@@ -4,8 +4,6 @@ import type { Logger } from 'pino'
 import type { Source } from '../cluster/source.ts'
 import type { Config } from '../config.ts'
 import { Control, indexSeed } from '../control/control.ts'
-import { type LoadedZone, ZoneFiles } from '../control/zone-files.ts'
-import { refusedZones, type ZoneProblem } from '../control/zone-folder.ts'
 import type { CacheNotice } from '../dns/cache/setup.ts'
 import type { UpstreamNotice } from '../dns/forward/forwarder.ts'
 import { listenError } from '../dns/listen.ts'
@@ -16,10 +14,9 @@ import { CONTROL, CONTROL_BYTES, STATE } from '../index/layout.ts'
 import { IndexWriter } from '../index/writer.ts'
 import { Health } from '../observe/health.ts'
 import { createMetrics } from '../observe/registry.ts'
-import type { MetricSources, StatusFigures, ZoneFigures } from '../observe/sources.ts'
+import type { MetricSources, StatusFigures } from '../observe/sources.ts'
 import { Allocator } from '../pool/allocator.ts'
 import { VERSION } from '../version.ts'
-import { foldName } from '../wire/name.ts'
 import { Admission } from './admission.ts'
 import { makeAsk } from './ask.ts'
 import { Backend } from './backend.ts'
@@ -37,6 +34,7 @@ import { type OpenClient, Sources } from './sources.ts'
 import { StatusWriters, writtenNetworks } from './status.ts'
 import { streamsOf } from './stream-options.ts'
 import { wholly } from './wholly.ts'
+import { ServedZones } from './zones.ts'
 
 /** A server that runs. */
 export interface RunningServer {
@@ -101,17 +99,13 @@ class Assembly {
   readonly #hub: RouteHub
   readonly #admission: Admission
   readonly #control: Control
-  readonly #zoneFiles: ZoneFiles | null
+  readonly #zones: ServedZones
   readonly #metrics: ReturnType<typeof createMetrics>
   readonly #failure = Promise.withResolvers<unknown>()
   readonly #memory = new MemoryKeeper()
   readonly #dnsOptions: DnsOptions
   #isReady = false
   #plane: DataPlane | null = null
-  #loadedZones: readonly LoadedZone[] = []
-  #zoneProblems: readonly ZoneProblem[] = []
-  /** Files of zones that the cluster itself fills. */
-  #refusedZones: readonly ZoneProblem[] = []
   #api: Awaited<ReturnType<typeof buildApi>> | null = null
   #probes: Probes | null = null
   readonly #status: StatusWriters
@@ -157,11 +151,8 @@ class Assembly {
       },
     })
     this.#control = this.#makeControl()
-    this.#zoneFiles = config.dns.zones === null ? null : this.#makeZoneFiles(config.dns.zones)
-    const zones = (): ZoneFigures => {
-      const refused = this.#refusedZones.length
-      return { loaded: this.#loadedZones.length - refused, faulty: this.#zoneProblems.length + refused }
-    }
+    this.#zones = new ServedZones(config.dns.zones, this.#control, log)
+    const zones = (): ReturnType<MetricSources['zones']> => this.#zones.figures()
     const status = (): readonly StatusFigures[] => this.#status.figures()
     const certificates = (): ReturnType<MetricSources['certificates']> => this.#dnsOptions.certificates.expiry
     const admission = this.#admission
@@ -181,8 +172,8 @@ class Assembly {
       () => this.#control.stop(),
       () => this.#dnsOptions.stop(),
     )
-    await this.#zoneFiles?.start()
-    if (this.#zoneFiles !== null) this.#undo.push(() => this.#zoneFiles?.stop())
+    await this.#zones.start()
+    this.#undo.push(() => this.#zones.stop())
     // The threads load their code while the last state is published here; until it is, nothing but SERVFAIL is answered.
     const [plane] = await wholly([this.#startPlane(), this.#control.restore()])
     Atomics.store(new Int32Array(this.#words), CONTROL.state, STATE.serving)
@@ -246,27 +237,6 @@ class Assembly {
     })
   }
 
-  #makeZoneFiles(directory: string): ZoneFiles {
-    return new ZoneFiles({
-      directory,
-      logger: this.#log,
-      onChange: async zones => {
-        this.#loadedZones = zones
-        const refused = await this.#control.setZoneFiles(zones.map(loaded => loaded.zone))
-        this.#refusedZones = refusedZones(zones, refused)
-        this.#tellZoneProblems('zone_refused', this.#refusedZones)
-      },
-      onProblems: list => {
-        this.#zoneProblems = list
-        this.#tellZoneProblems('zone_problem', list)
-      },
-    })
-  }
-
-  #tellZoneProblems(event: string, problems: readonly ZoneProblem[]): void {
-    for (const { message, ...fields } of problems) this.#log.error({ event, ...fields }, message)
-  }
-
   #declareHealth(): void {
     const health = this.#health
     health.unmet('listeners', 'The listeners are not bound yet')
@@ -283,7 +253,7 @@ class Assembly {
         problems: feed.problemList,
       }))
     }
-    health.detail('zones', () => ({ problems: [...this.#zoneProblems, ...this.#refusedZones] }))
+    health.detail('zones', () => ({ problems: this.#zones.problems() }))
   }
 
   /** Called whenever something about readiness changed; says once that the server is ready. */
@@ -347,7 +317,7 @@ class Assembly {
       sources: viewsOf(networks),
       ask,
       apps: appClaims(this.#allocator),
-      fileOf: apex => this.#loadedZones.find(({ zone }) => foldName(zone.apex) === apex)?.file ?? null,
+      fileOf: apex => this.#zones.fileOf(apex),
     })
     const backend = new Backend({
       control: this.#control,
@@ -369,7 +339,7 @@ class Assembly {
   }
 
   async #reconfigure(config: Config): Promise<void> {
-    await this.#zoneFiles?.reload()
+    await this.#zones.reload()
     this.#dnsOptions.reconfigure(config)
     // Only the TTL can change at run time; listeners and pod records are what they were at the start.
     await this.#control.setNaming({ ...namingOf(this.#config), ttl: config.dns.ttl })
@@ -386,7 +356,7 @@ class Assembly {
     // While DNS answers what is in flight, /ready says why no more should come.
     await Promise.race([planeStopped, setTimeout(NOT_READY_TIME, undefined, { ref: false })])
     await Promise.all([this.#api?.close(), this.#probes?.close(), this.#admission.stop(), planeStopped, statusStopped])
-    await this.#zoneFiles?.stop()
+    await this.#zones.stop()
     await this.#control.stop()
     await this.#sources.close()
     this.#allocator.close()
