@@ -65,7 +65,10 @@ export class FakeUpstream {
       const { port } = udp.address()
       const tcp = createServer()
       tcp.listen({ host: address, port })
-      const isFree = await Promise.race([once(tcp, 'listening').then(() => true), once(tcp, 'error').then(() => false)])
+      const isFree = await once(tcp, 'listening').then(
+        () => true,
+        () => false,
+      )
       if (isFree) return new FakeUpstream(udp, tcp, behave)
       udp.close()
     }

@@ -17,7 +17,7 @@ const SERVFAIL = 2
 
 let world: CachedPlane | null = null
 afterEach(async () => {
-  expect(world?.errors).toEqual([])
+  expect(world?.errors ?? []).toEqual([])
   await world?.stop()
   world = null
 })
