@@ -1,7 +1,7 @@
 /**
- * `npm run bench:all`: every figure of docs/performance.md, in about 25 minutes on two cores that do nothing else. Each
- * benchmark prints its tables and saves them under `bench/results/`; with `--docs` the charts that the documents show
- * are renewed. `--only micro,churn` runs some of them.
+ * `npm run bench:all`: the benchmarks that need no API server and no upstream, in about 25 minutes on two cores that do
+ * nothing else. Each prints its tables and saves them under `bench/results/`; with `--docs` the charts that the documents
+ * show are renewed. `--only micro,churn` runs some of them.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
