@@ -10,6 +10,8 @@ const config: ViteUserConfig = {
           include: ['test/**/*.test.ts'],
           exclude: ['test/e2e/**'],
           testTimeout: 20_000,
+          // A process that is started on a busy machine needs some seconds.
+          hookTimeout: 60_000,
           // Real sockets and processes have deadlines, and a machine that does other work can miss one.
           retry: 1,
         },

@@ -1,7 +1,7 @@
 /** A DNS server on a free loopback port whose answers a test writes octet by octet. */
-import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { createServer, type Socket } from 'node:net'
+import { bindOnePort } from './one-port.ts'
 
 /** What the server does with a query; null: nothing. */
 export type Answer = (query: Buffer, transport: 'UDP' | 'TCP') => Buffer | null
@@ -21,18 +21,13 @@ export async function startFakeDnsServer(answer: Answer): Promise<FakeDnsServer>
       if (reply !== null) socket.write(Buffer.concat([Buffer.of(reply.length >> 8, reply.length & 255), reply]))
     })
   })
-  tcp.listen(0, '::1')
-  await once(tcp, 'listening')
-  const { port } = tcp.address() as AddressInfo
-  const udp = createSocket('udp6')
+  const udp = await bindOnePort(tcp, '::1')
   udp.on('message', (query, from) => {
     const reply = answer(query, 'UDP')
     if (reply !== null) udp.send(reply, from.port, from.address)
   })
-  udp.bind(port, '::1')
-  await once(udp, 'listening')
   return {
-    port,
+    port: udp.address().port,
     close: async () => {
       for (const socket of sockets) socket.destroy()
       udp.close()

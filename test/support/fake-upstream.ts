@@ -1,11 +1,11 @@
 /** A name server whose every answer a test decides: UDP and TCP on one port of loopback. */
-import { createSocket, type Socket as UdpSocket } from 'node:dgram'
-import { once } from 'node:events'
+import type { Socket as UdpSocket } from 'node:dgram'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { parseAddress } from '#src/ip/address.ts'
 import { formatName, parseName } from '#src/wire/name.ts'
 import { TYPE, typeName, typeNumber } from '#src/wire/record-type.ts'
 import { u16 } from './answering.ts'
+import { bindOnePort } from './one-port.ts'
 
 const NXDOMAIN = 3
 
@@ -58,20 +58,8 @@ export class FakeUpstream {
   readonly #connections: Set<Socket> = new Set()
 
   static async start(behave: Behaviour, address = '::1'): Promise<FakeUpstream> {
-    for (;;) {
-      const udp = createSocket(address.includes(':') ? 'udp6' : 'udp4')
-      udp.bind({ address, port: 0 })
-      await once(udp, 'listening')
-      const { port } = udp.address()
-      const tcp = createServer()
-      tcp.listen({ host: address, port })
-      const isFree = await once(tcp, 'listening').then(
-        () => true,
-        () => false,
-      )
-      if (isFree) return new FakeUpstream(udp, tcp, behave)
-      udp.close()
-    }
+    const tcp = createServer()
+    return new FakeUpstream(await bindOnePort(tcp, address), tcp, behave)
   }
 
   private constructor(udp: UdpSocket, tcp: Server, behave: Behaviour) {
