@@ -74,8 +74,9 @@ export class StreamThread {
   async run(): Promise<void> {
     void this.#caching?.load()
     const deadlineMs = await this.#context.stopped
+    const end = performance.now() + deadlineMs
     await Promise.all([this.#server.stop(deadlineMs), this.#forwarding?.stop(deadlineMs * FORWARDING_PART)])
-    this.#caching?.save()
+    this.#caching?.save(end - performance.now())
   }
 
   #setCertificates({ tls, https }: Certificates): void {

@@ -62,7 +62,7 @@ function cacheSchema(location: Scalar<string>): Schema<CacheConfig> {
       value(nullable(location)),
       null,
       'none',
-      'File that the cache is written to at the stop and read from at the start; null: it begins empty.',
+      'File that the cache is written to at the stop, as much of it as a second suffices for, and read from at the start; null: it begins empty.',
     ),
   })
 }

@@ -102,6 +102,15 @@ describe('the cache on disk', () => {
     expect(after.writer.reader.age(find(after, 'www.example'))).toBe(0)
   })
 
+  it('has as much as there was time for, and is whole', async () => {
+    const before = makeService()
+    for (let i = 0; i < 10_000; i++) put(before, { name: `n${i}.example`, answers: [`n${i}.example 300 A 192.0.2.1`] })
+    const saved = saveCache(before, file, NOW, () => true)
+    expect(saved).toBeGreaterThan(1000)
+    expect(saved).toBeLessThan(9000)
+    expect(await loadCache(makeService(), file, MORE, NOW)).toBe(saved)
+  })
+
   it('does not bring back names that are not kept any more', async () => {
     const before = makeService()
     put(before, CHAIN)

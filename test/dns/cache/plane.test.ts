@@ -252,7 +252,7 @@ describe('the cache in the data plane', () => {
     const first = await start(positive, { transport, cache: { file } })
     await first.ask('www.example')
     await first.stop()
-    expect(first.notices.at(-1)).toBe(`The cache is written to "${file}": 1 answers`)
+    expect(first.notices.at(-1)).toBe(`The cache is written to "${file}": 1 answers of 1`)
     const second = await start(positive, { transport, cache: { file } })
     await expect.poll(() => second.notices).toEqual([`The cache is read from "${file}": 1 answers`])
     expect((await second.ask('www.example')).answers.length).toBe(1)

@@ -20,23 +20,13 @@ export function staleCode(kind: number): number {
 /** The answer of an entry as it came, with the TTLs that it had then. */
 export function foreignForm(reader: CacheReader, place: number): ForeignAnswer {
   const sections = reader.word(place, ENTRY.sections)
-  const count = reader.count(place)
-  const ttls = reader.ttlsStart(place)
-  const start = ttls + 4 * ((count + 1) >> 1)
-  const octets = reader.octets(place)
-  const bytes = new DataView(new ArrayBuffer(octets))
-  for (let i = 0; i < octets; i++) bytes.setUint8(i, reader.arena.getUint8(start + i))
-  const base = HEADER_OCTETS + (reader.word(place, ENTRY.shape) & SHAPE.name) + QUESTION_FIXED
-  for (let record = 0, at = 0; record < count; record++) {
-    const owner = bytes.getUint16(at)
-    if (owner > QUESTION_POINTER) bytes.setUint16(at, RELATIVE_POINTER | ((owner & POINTER_MASK) - base))
-    const rdata = reader.arena.getUint16(ttls + 2 * record, true) + TTL_TO_RDATA
-    at = rdata + bytes.getUint16(rdata - 2)
-  }
+  const octets = new Uint8Array(reader.octets(place))
+  const bytes = new DataView(octets.buffer)
+  copyForeign(reader, place, octets, bytes, 0)
   return {
     bytes,
     start: 0,
-    end: octets,
+    end: octets.length,
     answers: sections >>> 16,
     authorities: sections & 0xffff,
     rcode: reader.rcode(place),
@@ -44,6 +34,33 @@ export function foreignForm(reader: CacheReader, place: number): ForeignAnswer {
     infoCode: reader.infoCode(place),
     infoText: NO_TEXT,
   }
+}
+
+/**
+ * Copies the records of an entry, in the form in which they came, to `at`.
+ *
+ * @param target `view` in octets.
+ * @returns where they end.
+ */
+export function copyForeign(
+  reader: CacheReader,
+  place: number,
+  target: Uint8Array,
+  view: DataView,
+  at: number,
+): number {
+  const count = reader.count(place)
+  const ttls = reader.ttlsStart(place)
+  const octets = reader.octets(place)
+  target.set(new Uint8Array(reader.arena.buffer, ttls + 4 * ((count + 1) >> 1), octets), at)
+  const base = HEADER_OCTETS + (reader.word(place, ENTRY.shape) & SHAPE.name) + QUESTION_FIXED
+  for (let record = 0, i = at; record < count; record++) {
+    const owner = view.getUint16(i)
+    if (owner > QUESTION_POINTER) view.setUint16(i, RELATIVE_POINTER | ((owner & POINTER_MASK) - base))
+    const rdata = at + reader.arena.getUint16(ttls + 2 * record, true) + TTL_TO_RDATA
+    i = rdata + view.getUint16(rdata - 2)
+  }
+  return at + octets
 }
 
 /** The answer of an entry as one that is out of date. */

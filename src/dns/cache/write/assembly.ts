@@ -13,8 +13,8 @@ export interface Caching {
   readonly service: CacheService
   /** Reads the file, if there is to be one. Never fails: without it the cache begins empty. */
   load(): Promise<void>
-  /** Writes the file, if there is to be one. */
-  save(): void
+  /** Writes the file, if there is to be one, as far as that is done in so many milliseconds. */
+  save(deadlineMs: number): void
 }
 
 /** Starts the cache; from then on the control thread can ask about it. */
@@ -36,11 +36,13 @@ export function startCaching(context: WorkerContext, setup: CacheSetup): Caching
         note('cache_file_ignored', `Cannot read the cache from "${file}": ${reason}; it begins empty`)
       }
     },
-    save: () => {
+    save: deadlineMs => {
       if (file === null) return
+      const end = performance.now() + deadlineMs
       try {
-        const entries = saveCache(service, file, Date.now())
-        note('cache_saved', `The cache is written to "${file}": ${entries} answers`)
+        const entries = saveCache(service, file, Date.now(), () => performance.now() >= end)
+        const all = service.writer.figures.entries
+        note('cache_saved', `The cache is written to "${file}": ${entries} answers of ${all}`)
       } catch (error) {
         note('cache_file_unwritable', `Cannot write the cache to "${file}": ${codeOf(error)}`)
       }

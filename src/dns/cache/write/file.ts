@@ -17,7 +17,7 @@ import { NameHash } from '../../../index/hash.ts'
 import type { ForeignAnswer } from '../../forward/answer.ts'
 import { questionFlags } from '../key.ts'
 import { ENTRY, KIND, SHAPE, USE } from '../memory/layout.ts'
-import { foreignForm } from '../read/foreign-form.ts'
+import { copyForeign } from '../read/foreign-form.ts'
 import type { CacheService } from './service.ts'
 
 const MAGIC = new TextEncoder().encode('waypost cache 1\n')
@@ -41,9 +41,15 @@ const FLAG = { dnssecOk: 1, checkingDisabled: 2, authentic: 4 } as const
  * Writes the cache. The file is there as a whole or as it was before.
  *
  * @param now milliseconds of the clock on the wall.
+ * @param isLate whether there is no more time: what was not written until then is left out.
  * @returns how many entries it has. @throws Error when it cannot be written.
  */
-export function saveCache({ writer }: CacheService, path: string, now: number): number {
+export function saveCache(
+  { writer }: CacheService,
+  path: string,
+  now: number,
+  isLate: () => boolean = () => false,
+): number {
   const draft = `${path}.new`
   const descriptor = openSync(draft, 'w', 0o600)
   const hash = createHash('sha256')
@@ -65,8 +71,11 @@ export function saveCache({ writer }: CacheService, path: string, now: number): 
     for (let slot = 0; slot < writer.slots; slot++) {
       const place = writer.placeAt(slot)
       if (place === 0 || writer.reader.kind(place) === KIND.failure || !writer.isOfUse(place)) continue
-      if (used + MOST_ENTRY > CHUNK) flush()
-      used = putEntry(writer.reader, place, view, used)
+      if (used + MOST_ENTRY > CHUNK) {
+        flush()
+        if (isLate()) break
+      }
+      used = putEntry(writer.reader, place, chunk, view, used)
       entries++
     }
     flush()
@@ -82,30 +91,34 @@ export function saveCache({ writer }: CacheService, path: string, now: number): 
 }
 
 /** @returns where the entry ends. */
-function putEntry(reader: CacheService['writer']['reader'], place: number, view: DataView, start: number): number {
-  const answer = foreignForm(reader, place)
+function putEntry(
+  reader: CacheService['writer']['reader'],
+  place: number,
+  chunk: Uint8Array,
+  view: DataView,
+  start: number,
+): number {
   const shape = reader.word(place, ENTRY.shape)
+  const sections = reader.word(place, ENTRY.sections)
   const nameOctets = shape & SHAPE.name
-  const octets = ENTRY_HEADER + nameOctets + answer.end
-  view.setUint32(start, octets)
   view.setUint16(start + 4, reader.word(place, ENTRY.question) >>> 16)
   view.setUint8(
     start + 6,
     ((shape & SHAPE.dnssecOk) === 0 ? 0 : FLAG.dnssecOk) |
       ((shape & SHAPE.checkingDisabled) === 0 ? 0 : FLAG.checkingDisabled) |
-      (answer.isAuthentic ? FLAG.authentic : 0),
+      ((shape & SHAPE.authentic) === 0 ? 0 : FLAG.authentic),
   )
-  view.setUint8(start + 7, answer.rcode)
+  view.setUint8(start + 7, reader.rcode(place))
   view.setUint8(start + 8, reader.use(place, USE.frequency))
   view.setUint8(start + 9, nameOctets)
-  view.setUint16(start + 10, answer.answers)
-  view.setUint16(start + 12, answer.authorities)
+  view.setUint16(start + 10, sections >>> 16)
+  view.setUint16(start + 12, sections & 0xffff)
   view.setUint32(start + 14, reader.age(place))
-  let at = start + ENTRY_HEADER
-  const name = reader.nameStart(place)
-  for (let i = 0; i < nameOctets; i++) view.setUint8(at++, reader.arena.getUint8(name + i))
-  for (let i = 0; i < answer.end; i++) view.setUint8(at++, answer.bytes.getUint8(i))
-  return at
+  const at = start + ENTRY_HEADER
+  chunk.set(new Uint8Array(reader.arena.buffer, reader.nameStart(place), nameOctets), at)
+  const end = copyForeign(reader, place, chunk, view, at + nameOctets)
+  view.setUint32(start, end - start)
+  return end
 }
 
 /** A file that is not a cache of ours, or not whole any more. */
