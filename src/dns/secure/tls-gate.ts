@@ -45,6 +45,7 @@ export class TlsGate {
     this.#counters = counters
     // Before the server's own: whose connection it is must be known when the first request comes.
     server.prependListener('secureConnection', (socket: TLSSocket) => {
+      socket.allowHalfOpen = true
       counters.add(socket.isSessionReused() ? HANDSHAKE.resumed : HANDSHAKE.full, 1)
       const source = this.sourceOf(socket)
       if (source === null) socket.destroy()
@@ -65,6 +66,8 @@ export class TlsGate {
     }
     this.#sources.set(key, source)
     socket.on('close', () => this.#sources.delete(key))
+    // Who closes one side before there is a session wants no answer; the TLS socket takes the property over.
+    socket.allowHalfOpen = false
     this.#server.emit('connection', socket)
   }
 

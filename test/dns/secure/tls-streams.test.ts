@@ -133,6 +133,17 @@ describe('DNS over TLS', () => {
     await expect.poll(() => counted(server.counters().tcpOpen)).toEqual({})
   })
 
+  it.each(['tls', 'https'] as const)('ends a handshake of %s at once whose client has gone', async kind => {
+    const server = await start({ kind })
+    const client = connectTcp({ host: server.listen.address, port: server.listen.port, allowHalfOpen: true })
+    undo.push(() => client.destroy())
+    await once(client, 'connect')
+    client.resume()
+    client.end(Uint8Array.of(22, 3, 1, 2, 0))
+    await once(client, 'end')
+    await expect.poll(() => server.closed()).toEqual({ handshake: 1 })
+  })
+
   it('ends an idle session', async () => {
     const server = await start({ limits: { idleMs: 100 } })
     const [client] = await open(server)
