@@ -1,5 +1,5 @@
 /**
- * `npm run bench:all`: the benchmarks that need no API server and no upstream, in about 25 minutes on two cores that do
+ * `npm run bench:all`: the benchmarks that need no API server and no other forwarder, in about 35 minutes on two cores that do
  * nothing else. Each prints its tables and saves them under `bench/results/`; with `--docs` the charts that the documents
  * show are renewed. `--only micro,churn` runs some of them.
  */
@@ -15,6 +15,8 @@ const STEPS: Readonly<Record<string, readonly string[]>> = {
   limits: ['system/limits.ts', '--seconds', '4'],
   dns: ['system/dns.ts', '--seconds', '1.5', '--rounds', '3'],
   variants: ['system/variants.ts', '--rounds', '5'],
+  upstreams: ['system/upstreams.ts'],
+  hostile: ['system/hostile.ts'],
 }
 const CHARTS = ['dns-cpu.svg', 'churn-latency.svg']
 

@@ -38,7 +38,7 @@ try {
   const loads = { rate: Number(flags.rate), attackRate: Number(flags.attack) }
   const folder = join(directory, 'local')
   const local = parts.includes('local')
-    ? await measureLocal({ folder, seconds: Math.min(seconds, 5), rounds, ...loads })
+    ? await measureLocal({ folder, seconds: Math.min(seconds, 4), rounds, ...loads })
     : []
   const only = flags.behaviours === undefined ? {} : { only: flags.behaviours.split(',') }
   const rates = parts.includes('rates') ? await measureRates({ folder: directory, seconds, gone, ...only }) : []

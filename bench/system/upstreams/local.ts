@@ -6,7 +6,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { cpuOfTree, median, needNative, runFlood, runLoad } from '../measure.ts'
+import { cpuOfTree, type LoadResult, median, needNative, runFlood, runLoad } from '../measure.ts'
 import type { Behaviour } from './fake.ts'
 import { FakeProcess } from './fake-process.ts'
 import { HOME, HOME_NAMES, startForwarding } from './server.ts'
@@ -21,6 +21,9 @@ export interface LocalFigure {
   readonly p99: number
   readonly ratio: number
   readonly p50: number
+  /** The percentiles of {@link idle} and {@link p99} over TCP, whose thread forwards, too. */
+  readonly tcpIdle: number
+  readonly tcpP99: number
   /** Of all rounds. */
   readonly sent: number
   readonly lost: number
@@ -79,6 +82,9 @@ const ATTACKS: readonly Attack[] = [
   },
   { name: 'random names of our own zone', upstream: 'good', delayMs: 0, zone: HOME, rcode: NXDOMAIN },
 ]
+/** Queries a second over TCP, and connections. */
+const TCP_RATE = 500
+const TCP_CONNECTIONS = 4
 /** Time for the bound to be reached. */
 const LEAD_MS = 2500
 /** For what waits to come to its end. */
@@ -118,6 +124,11 @@ export async function measureLocal(setting: LocalSetting): Promise<LocalFigure[]
   }
 }
 
+interface Both {
+  readonly udp: LoadResult
+  readonly tcp: LoadResult
+}
+
 class LocalBench {
   readonly #setting: LocalSetting
   readonly #port: number
@@ -139,15 +150,13 @@ class LocalBench {
     writeFileSync(this.#queries, Buffer.concat(names))
   }
 
-  /** @returns the 99th percentile without an attack. */
-  async idle(): Promise<number> {
-    const { rate, seconds } = this.#setting
-    const { p99 } = await runLoad(this.#load, this.#options(rate, seconds))
-    return p99
+  /** What is measured without an attack. */
+  async idle(): Promise<Both> {
+    return await this.#ask(this.#setting.seconds)
   }
 
-  async beside({ name, zone, rcode }: Attack, idle: number): Promise<LocalFigure> {
-    const { rate, seconds, attackRate, folder } = this.#setting
+  async beside({ name, zone, rcode }: Attack, idle: Both): Promise<LocalFigure> {
+    const { seconds, attackRate, folder } = this.#setting
     const length = seconds + LEAD_MS / 1000
     const queries = join(folder, 'attack.bin')
     const part = this.#part++
@@ -159,17 +168,39 @@ class LocalBench {
     await delay(LEAD_MS)
     const before = cpuOfTree(this.#pid)
     const start = performance.now()
-    const result = await runLoad(this.#load, this.#options(rate, seconds - 0.5))
+    const { udp, tcp } = await this.#ask(seconds - 0.5)
     const busy = (cpuOfTree(this.#pid) - before) / 1000 / (performance.now() - start)
     const flood = await flooding
-    const { p50, p99, sent, lost, wrongId, wrongRcode, wrongCount, wrongQuestion } = result
-    const wrong = wrongId + wrongRcode + wrongCount + wrongQuestion + flood.wrong
-    return { attack: name, attackRate: flood.rate, idle, p99, ratio: p99 / idle, p50, sent, lost, wrong, busy }
+    const { p50, p99 } = udp
+    return {
+      attack: name,
+      attackRate: flood.rate,
+      idle: idle.udp.p99,
+      p99,
+      ratio: p99 / idle.udp.p99,
+      p50,
+      tcpIdle: idle.tcp.p99,
+      tcpP99: tcp.p99,
+      sent: udp.sent + tcp.sent,
+      lost: udp.lost + tcp.lost,
+      wrong: flood.wrong + wrongOf(udp) + wrongOf(tcp),
+      busy,
+    }
   }
 
-  #options(rate: number, seconds: number): Parameters<typeof runLoad>[1] {
-    return { port: this.#port, queries: this.#queries, seconds, rate, sockets: 4, cpu: CLIENT_CPU }
+  /** Names of ours, over both at one time. */
+  async #ask(seconds: number): Promise<Both> {
+    const shape = { port: this.#port, queries: this.#queries, seconds, cpu: CLIENT_CPU }
+    const [udp, tcp] = await Promise.all([
+      runLoad(this.#load, { ...shape, rate: this.#setting.rate, sockets: 4 }),
+      runLoad(this.#load, { ...shape, rate: TCP_RATE, tcp: TCP_CONNECTIONS }),
+    ])
+    return { udp, tcp }
   }
+}
+
+function wrongOf({ wrongId, wrongRcode, wrongCount, wrongQuestion }: LoadResult): number {
+  return wrongId + wrongRcode + wrongCount + wrongQuestion
 }
 
 function summed(all: readonly LocalFigure[]): LocalFigure {
@@ -182,6 +213,8 @@ function summed(all: readonly LocalFigure[]): LocalFigure {
     p99: of(figure => figure.p99),
     ratio: of(figure => figure.ratio),
     p50: of(figure => figure.p50),
+    tcpIdle: of(figure => figure.tcpIdle),
+    tcpP99: of(figure => figure.tcpP99),
     sent: sum(figure => figure.sent),
     lost: sum(figure => figure.lost),
     wrong: sum(figure => figure.wrong),

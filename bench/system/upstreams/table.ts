@@ -37,7 +37,7 @@ function cellsOf({ answered, stale, servfail, unanswered, p50, p99 }: Shares, is
 
 /** One line for each attack. */
 export function formatLocal(figures: readonly LocalFigure[]): string {
-  const rows = figures.map(({ attack, attackRate, idle, p99, ratio, p50, sent, lost, busy }) =>
+  const rows = figures.map(({ attack, attackRate, idle, p99, ratio, p50, tcpIdle, tcpP99, sent, lost, busy }) =>
     [
       attack,
       Math.round(attackRate).toLocaleString('en'),
@@ -45,13 +45,14 @@ export function formatLocal(figures: readonly LocalFigure[]): string {
       p99.toFixed(0),
       `${ratio.toFixed(2)} ×`,
       p50.toFixed(0),
+      `${tcpIdle.toFixed(0)}, ${tcpP99.toFixed(0)}`,
       `${lost} of ${sent.toLocaleString('en')}`,
       percent(busy),
     ].join(' | '),
   )
   return [
-    '| attack | queries/s | p99 µs without | p99 µs beside it | of that | p50 µs | lost | core used |',
-    '|---|---:|---:|---:|---:|---:|---:|---:|',
+    '| attack | queries/s | p99 µs without | p99 µs beside it | of that | p50 µs | over TCP: p99 µs without, beside it | lost | core used |',
+    '|---|---:|---:|---:|---:|---:|---:|---:|---:|',
     ...rows.map(row => `| ${row} |`),
   ].join('\n')
 }

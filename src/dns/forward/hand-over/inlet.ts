@@ -16,8 +16,8 @@ export interface HandOver {
   readonly writeEnd: number
 }
 
-/** Records of one ring in one turn of the loop: other events get theirs. */
-const MOST = 256
+/** Records of one ring in one turn of the loop, some milliseconds: connections and answers get theirs, too. */
+const MOST = 64
 /** Octets that are read from the pipe at once; their number means nothing. */
 const PIPE_BYTES = 4096
 
