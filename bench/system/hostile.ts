@@ -204,6 +204,8 @@ async function rateOfUdp(): Promise<number> {
 async function rateOfTcp(): Promise<number> {
   const socket = connect(ports.dns, '127.0.0.1')
   await once(socket, 'connect')
+  // A server without descriptors resets it: then the answers until then count.
+  socket.on('error', () => {})
   const frame = Buffer.concat([Buffer.from([0, QUERY.length]), QUERY])
   let octets = 0
   let size = 0

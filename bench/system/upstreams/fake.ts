@@ -5,6 +5,7 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import { addressOf, nameEnd } from './message.ts'
 
 /** What it does with a question. */
@@ -47,6 +48,8 @@ const FLAP_MS = 1000
 /** Answers that take their time leave together. */
 const TICK_MS = 5
 const BUFFER = 8 << 20
+/** The port of a service that nobody has. */
+const DISCARD = 9
 /** `waypost-`, by which a forwarder looks for loops: such names do not exist. */
 const PROBE = Buffer.from('waypost-')
 
@@ -54,6 +57,7 @@ let order: Order = { behaviour: 'good' }
 let port = 0
 let questions = 0
 let isUp = true
+let isGone = false
 let udp: UdpSocket | null = null
 let tcp: Server | null = null
 const connections = new Set<Socket>()
@@ -79,36 +83,64 @@ async function obey(next: Order): Promise<void> {
   order = next
   isUp = true
   const { behaviour } = next
-  if (behaviour === 'gone') await closeUdp()
-  else if (udp === null) await openUdp()
+  udp ??= await openUdp()
+  await hide(udp, behaviour === 'gone')
   if (behaviour === 'gone' || behaviour === 'cuts-only') await closeTcp()
   else if (tcp === null) await openTcp()
   process.send?.({ port, questions } satisfies Report)
 }
 
-async function openUdp(): Promise<void> {
+async function openUdp(): Promise<UdpSocket> {
+  if (port === 0) port = await freePort()
   const socket = createSocket({ type: 'udp6', recvBufferSize: BUFFER, sendBufferSize: BUFFER })
   socket.on('error', () => {})
+  // By its number: a port that the system has chosen would be let go of when the socket is disconnected.
   socket.bind({ address: '::1', port })
   await once(socket, 'listening')
-  port = socket.address().port
-  socket.on('message', (query, source) =>
-    answer(query, false, reply => socket.send(reply, source.port, source.address)),
-  )
-  udp = socket
+  socket.on('message', (query, source) => {
+    if (order.behaviour !== 'gone') answer(query, false, reply => socket.send(reply, source.port, source.address))
+  })
+  return socket
+}
+
+async function freePort(): Promise<number> {
+  const socket = createSocket('udp6').bind({ address: '::1', port: 0 })
+  await once(socket, 'listening')
+  const { port: free } = socket.address()
+  await new Promise<void>(done => socket.close(done))
+  return free
+}
+
+/**
+ * Lets the system say that nobody is at the port, and keeps it meanwhile, for forwarders take ports at random: a socket
+ * that is connected elsewhere has it, and takes nothing from others.
+ */
+async function hide(socket: UdpSocket, isHidden: boolean): Promise<void> {
+  if (isHidden === isGone) return
+  isGone = isHidden
+  if (isHidden) {
+    socket.connect(DISCARD, '::1')
+    await once(socket, 'connect')
+  } else {
+    socket.disconnect()
+  }
 }
 
 async function openTcp(): Promise<void> {
-  const server = createServer(serveConnection)
-  server.listen({ host: '::1', port })
-  await once(server, 'listening')
-  tcp = server
-}
-
-async function closeUdp(): Promise<void> {
-  const socket = udp
-  udp = null
-  if (socket !== null) await new Promise<void>(done => socket.close(done))
+  for (;;) {
+    const server = createServer(serveConnection)
+    server.listen({ host: '::1', port })
+    const isFree = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    )
+    if (isFree) {
+      tcp = server
+      return
+    }
+    // Somebody's own end of a connection, which will not last.
+    await delay(TICK_MS)
+  }
 }
 
 async function closeTcp(): Promise<void> {
