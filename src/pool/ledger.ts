@@ -66,6 +66,7 @@ const FROM_VERSION_1 = `
   DROP TABLE claims_1;
 `
 
+const SELECT = 'SELECT network, address, kind, owner, state, until, placed, shared, position FROM claims'
 const PUT = `INSERT INTO claims (network, address, kind, owner, state, until, placed, position, shared)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
   ON CONFLICT (network, address) DO UPDATE SET kind = excluded.kind, owner = excluded.owner, state = excluded.state,
@@ -116,9 +117,11 @@ export class Ledger implements ClaimStore {
   load(): ClaimRecord[] {
     const claims: ClaimRecord[] = []
     const networks = new Map<string, string>()
-    for (const row of this.#database.prepare('SELECT * FROM claims').iterate()) {
-      const text = row['network'] as string
-      const network = networks.get(text) ?? text
+    const select = this.#database.prepare(SELECT)
+    // Objects take twice the time, and a start waits for this.
+    select.setReturnArrays(true)
+    for (const row of select.iterate() as unknown as Iterable<ClaimRow>) {
+      const network = networks.get(row[0]) ?? row[0]
       networks.set(network, network)
       claims.push(recordOf(network, row))
     }
@@ -239,22 +242,36 @@ function bound(address: Address): Uint8Array {
   return scratch
 }
 
+/** In the order of `SELECT`. */
+type ClaimRow = readonly [
+  network: string,
+  address: Uint8Array,
+  kind: OwnerRef['kind'],
+  owner: string,
+  state: ClaimRecord['state'],
+  until: number | null,
+  placed: number,
+  shared: number,
+  position: number,
+]
+
 /** A row as a claim. The table's constraints, which quick_check has verified, vouch for the types. */
-function recordOf(network: string, row: Record<string, unknown>): ClaimRecord {
+function recordOf(network: string, row: ClaimRow): ClaimRecord {
+  const [, bytes, kind, name, state, until, placed, shared, position] = row
   // A copy lies in V8's heap, see `bound`.
-  const address = (row['address'] as Address).slice() as Address
-  const owner: OwnerRef = { kind: row['kind'] as OwnerRef['kind'], name: row['owner'] as string }
+  const address = bytes.slice() as Address
+  const owner: OwnerRef = { kind, name }
   return {
     network,
     address,
     owner,
-    state: row['state'] as ClaimRecord['state'],
-    until: row['until'] as number | null,
+    state,
+    until,
     key: addressKey(address),
     ownerKey: ownerKey(owner),
-    placed: row['placed'] === 1,
-    shared: row['shared'] === 1,
-    position: row['position'] as number,
+    placed: placed === 1,
+    shared: shared === 1,
+    position,
     slot: -1,
   }
 }

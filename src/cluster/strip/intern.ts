@@ -61,6 +61,7 @@ export class Interner {
   readonly #metas: Generations<EndpointMeta>
   readonly #ports: Generations<readonly unknown[]>
   readonly #octets: Generations<Uint8Array>
+  #lastOctets: Uint8Array = new Uint8Array(0)
 
   constructor(limit = 32_768) {
     this.#strings = new Generations(limit)
@@ -115,6 +116,12 @@ export class Interner {
   /** Equal octets, and the same array for each call: most slices of one size have the same conditions. */
   octets(octets: Uint8Array): Uint8Array {
     if (octets.length > LONGEST_OCTETS) return octets
+    if (isSame(octets, this.#lastOctets)) return this.#lastOctets
+    this.#lastOctets = this.#equalOctets(octets)
+    return this.#lastOctets
+  }
+
+  #equalOctets(octets: Uint8Array): Uint8Array {
     const key = String.fromCharCode(...octets)
     const known = this.#octets.get(key)
     if (known !== undefined) return known
@@ -125,4 +132,10 @@ export class Interner {
   #orNull(text: string | null): string | null {
     return text === null ? null : this.string(text)
   }
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
 }
