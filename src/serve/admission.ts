@@ -41,6 +41,9 @@ export interface AdmissionOptions {
 /** How often certificate files are read. */
 const FILES_INTERVAL = 10_000
 
+/** Findings that are remembered as logged; then all of them may come once more. */
+const MOST_SAID = 10_000
+
 /** See the top of the file. */
 export class Admission {
   readonly webhook: Webhook
@@ -171,6 +174,7 @@ export class Admission {
     if (kind === 'exhausted' || !this.#said.has(key)) {
       this.#options.log.warn({ event: 'address_finding', kind, ...fields }, message)
     }
+    if (this.#said.size >= MOST_SAID) this.#said.clear()
     if (kind !== 'exhausted') this.#said.add(key)
     this.#options.onFinding(finding)
   }

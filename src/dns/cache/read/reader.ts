@@ -61,8 +61,9 @@ export class CacheReader {
   /** Between two batches of queries: no place that was found before may be used any more, and time goes on. */
   refresh(): void {
     this.clock.forget()
-    const epoch = this.#control[CACHE_CONTROL.epoch] as number
-    if (epoch === this.#seenEpoch || this.#number < 0) return
+    if (this.#control[CACHE_CONTROL.epoch] === this.#seenEpoch || this.#number < 0) return
+    // Loaded once more so that no slot can be read before it: processors may let a plain load be overtaken by later ones.
+    const epoch = Atomics.load(this.#control, CACHE_CONTROL.epoch)
     this.#seenEpoch = epoch
     Atomics.store(this.#control, CACHE_CONTROL.taken + this.#number, epoch)
   }
