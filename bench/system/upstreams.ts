@@ -24,7 +24,7 @@ const { values: flags } = parseArgs({
     gone: { type: 'string', default: '60' },
     rounds: { type: 'string', default: '2' },
     rate: { type: 'string', default: '10000' },
-    attack: { type: 'string', default: '8000' },
+    attack: { type: 'string', default: '5000' },
     behaviours: { type: 'string' },
     quick: { type: 'boolean', default: false },
   },

@@ -58,11 +58,11 @@ const ANY = 255
 /** In the format of `native/load.c`: not counted. */
 const ANY_COUNT = 254
 const ATTACKS: readonly Attack[] = [
-  // So many wait for two seconds that the bound of 10,000 is reached.
+  // Of 5,000 a second so many wait that the bound of 10,000 is reached.
   {
-    name: 'random foreign names, an upstream of 2 s',
+    name: 'random foreign names, an upstream of 2.5 s',
     upstream: 'good',
-    delayMs: 2000,
+    delayMs: 2500,
     zone: 'attack.example',
     rcode: ANY,
   },
