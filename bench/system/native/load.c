@@ -275,16 +275,19 @@ static void tcp_flush(struct flow *flow) {
   flow->out_sent = flow->out_length = 0;
 }
 
+// Puts one query behind those that wait to be sent.
+static void tcp_put(struct flow *flow, uint64_t due) {
+  unsigned char *at = flow->out + flow->out_length;
+  size_t length = compose(flow, at + 2, due);
+  at[0] = (unsigned char)(length >> 8);
+  at[1] = (unsigned char)length;
+  flow->out_length += length + 2;
+  sent++;
+}
+
 static void tcp_fill(struct flow *flow, uint32_t window, uint64_t now) {
   if (flow->out_length != 0) return tcp_flush(flow);
-  while (flow->outstanding < window && flow->out_length + 514 < SIZE) {
-    unsigned char *at = flow->out + flow->out_length;
-    size_t length = compose(flow, at + 2, now);
-    at[0] = (unsigned char)(length >> 8);
-    at[1] = (unsigned char)length;
-    flow->out_length += length + 2;
-    sent++;
-  }
+  while (flow->outstanding < window && flow->out_length + 514 < SIZE) tcp_put(flow, now);
   tcp_flush(flow);
 }
 
@@ -310,12 +313,7 @@ static bool tcp_receive(struct flow *flow) {
 static bool tcp_ask(struct flow *flow, uint64_t due) {
   if (flow->out_sent == flow->out_length) flow->out_sent = flow->out_length = 0;
   if (flow->out_length + 514 >= SIZE || flow->outstanding >= 60000) return false;
-  unsigned char *at = flow->out + flow->out_length;
-  size_t length = compose(flow, at + 2, due);
-  at[0] = (unsigned char)(length >> 8);
-  at[1] = (unsigned char)length;
-  flow->out_length += length + 2;
-  sent++;
+  tcp_put(flow, due);
   tcp_flush(flow);
   return true;
 }
