@@ -12,8 +12,6 @@ const config: ViteUserConfig = {
           testTimeout: 20_000,
           // A process that is started on a busy machine needs some seconds.
           hookTimeout: 60_000,
-          // Real sockets and processes have deadlines, and a machine that does other work can miss one.
-          retry: 1,
         },
       },
       {
@@ -23,6 +21,7 @@ const config: ViteUserConfig = {
           globalSetup: ['test/support/apiserver/global-setup.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
+          // An API server, etcd and Waypost have deadlines, and a machine that does other work can miss one.
           retry: 1,
           fileParallelism: false,
         },
