@@ -1,5 +1,5 @@
 /**
- * `npm run bench:all`: the benchmarks that need no API server and no other forwarder, in about 35 minutes on two cores that do
+ * `npm run bench:all`: the benchmarks that need no API server and no other forwarder, in about 45 minutes on two cores that do
  * nothing else. Each prints its tables and saves them under `bench/results/`; with `--docs` the charts that the documents
  * show are renewed. `--only micro,churn` runs some of them.
  */

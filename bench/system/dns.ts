@@ -1,6 +1,6 @@
 /**
  * `npm run bench:dns`: Waypost beside the servers that are installed, with the same data, on the same core, in the
- * same minutes. Prints and saves medians over several rounds; each server is checked before it is timed.
+ * same minutes. Prints and saves medians of the rounds so far, after each; each server is checked before it is timed.
  *
  * node bench/system/dns.ts [--services N] [--rounds N] [--seconds S] [--only NAME,NAME] [--workloads hit,mix,headless,tcp]
  */
@@ -53,14 +53,19 @@ async function main(): Promise<void> {
     const workloads = flags.workloads.split(',') as Workload[]
     const { usable, skipped } = await usablePeers(load, data, workloads, compileNative('echo', directory))
     const peers = usable.map(({ peer }) => peer)
+    const versions = peers.map(peer => `${peer.name}: ${versionOf(peer)}`).filter(line => !line.endsWith(': '))
     const runs: DnsFigure[] = []
+    const save = (rounds: number, generator: readonly GeneratorCheck[]): void => {
+      const figures = summarise(runs)
+      saveDns({ flags: { ...flags, rounds: String(rounds) }, workloads, versions, skipped, figures, generator })
+    }
     for (let round = 0; round < Number(flags.rounds); round++) {
       for (const { peer, workloads } of usable) runs.push(...(await measurePeer(peer, load, data, workloads)))
       console.error(`round ${round + 1} of ${flags.rounds} is done`)
+      // A run takes long: whoever ends it has the rounds that are done.
+      save(round + 1, [])
     }
-    const generator = await checkGeneratorWith(peers, load, data)
-    const versions = peers.map(peer => `${peer.name}: ${versionOf(peer)}`).filter(line => !line.endsWith(': '))
-    saveDns({ flags, workloads, versions, skipped, figures: summarise(runs), generator })
+    save(Number(flags.rounds), await checkGeneratorWith(peers, load, data))
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
