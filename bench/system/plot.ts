@@ -4,7 +4,7 @@
 export interface BarChart {
   readonly title: string
   readonly series: readonly string[]
-  readonly rows: readonly { readonly label: string; readonly values: readonly number[] }[]
+  readonly rows: readonly { readonly label: string; readonly values: readonly (number | null)[] }[]
   /** The row that is drawn in the first colours; others are grey. */
   readonly highlight: string
 }
@@ -22,14 +22,14 @@ const GREYS = ['#6b7280', '#c4c8cf']
 const STYLE =
   '<style>text{font:13px system-ui,sans-serif;fill:#374151}.t{font-weight:600;font-size:15px}@media(prefers-color-scheme:dark){text{fill:#d1d5db}}</style>'
 
-/** Draws a bar chart; values are printed at the bars. */
+/** Draws a bar chart; values are printed at the bars, null is one that was not measured. */
 export function barChart({ title, series, rows, highlight }: BarChart): string {
   const left = 190
   const width = 760
   const bar = 14
   const group = series.length * bar + 12
   const height = 64 + rows.length * group
-  const largest = Math.max(...rows.flatMap(row => row.values), 1e-9)
+  const largest = Math.max(...rows.flatMap(row => row.values.map(value => value ?? 0)), 1e-9)
   const parts = [`<text class="t" x="12" y="24">${escapeText(title)}</text>`]
   series.forEach((name, i) => {
     const x = left + i * 90
@@ -43,13 +43,13 @@ export function barChart({ title, series, rows, highlight }: BarChart): string {
       `<text x="${left - 10}" y="${top + (series.length * bar) / 2 + 5}" text-anchor="end">${escapeText(row.label)}</text>`,
     )
     row.values.forEach((value, i) => {
-      const length = (value / largest) * (width - left - 70)
+      const length = ((value ?? 0) / largest) * (width - left - 70)
       const fill = (row.label === highlight ? COLOURS : GREYS)[i] ?? GREYS[0]
       parts.push(
         `<rect x="${left}" y="${top + i * bar}" width="${length.toFixed(1)}" height="${bar - 2}" rx="2" fill="${fill}"/>`,
       )
       parts.push(
-        `<text x="${(left + length + 6).toFixed(1)}" y="${top + i * bar + 10}" font-size="11">${value.toFixed(2)}</text>`,
+        `<text x="${(left + length + 6).toFixed(1)}" y="${top + i * bar + 10}" font-size="11">${value?.toFixed(2) ?? 'not measured'}</text>`,
       )
     })
   })

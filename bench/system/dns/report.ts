@@ -73,7 +73,7 @@ function chartOf(figures: readonly DnsFigure[]): string {
     Map.groupBy(bars, bar => bar.server),
     ([label, group]) => ({
       label,
-      values: (['hit', 'mix'] as const).map(workload => group.find(bar => bar.workload === workload)?.cpu ?? 0),
+      values: (['hit', 'mix'] as const).map(workload => group.find(bar => bar.workload === workload)?.cpu ?? null),
     }),
   )
   const title = 'CPU per answered query, saturated (µs, lower is better)'
