@@ -17,6 +17,7 @@ const FIGURES: readonly Figure[] = [
   atMost(/^responder: mix, in times of copying/, 7.5),
   atMost(/^responder: heap growth/, 1 << 20),
   atMost(/^responder: deoptimisations/, 0),
+  atMost(/^cache: a million names/, 400),
   atMost(/^pool: place and give back, .*90 %/, 2000),
   atMost(/^allocator in memory: claim, .*90 %/, 2000),
   atLeast(/^durable claims, one batch/, 20_000),
@@ -37,6 +38,11 @@ const FIGURES: readonly Figure[] = [
   // bench/system/limits.ts
   atLeast(/^answered at 5 × capacity, of the peak/, 0.9),
   atMost(/^5 × capacity: \/health/, 100),
+  // bench/system/forward.ts
+  atMost(/^a hit, in answers from a zone of our own$/, 1.3),
+  atMost(/^a hit, in Unbound's$/, 1),
+  atMost(/^a miss, in Unbound's$/, 1.5),
+  atMost(/^a miss, in CoreDNS's$/, 1),
   // bench/system/upstreams.ts
   atMost(/^names of ours beside .*: p99, of that without/, 2),
   atMost(/^names of ours beside .*: lost/, 0),

@@ -1,5 +1,5 @@
 /** The tables of `bench:forward`: figures, and their ratios to the others in the same run. */
-import { formatTable, saveResult } from '../../report.ts'
+import { type BenchRow, formatRows, formatTable, missedOf, saveResult } from '../../report.ts'
 import { machine, median } from '../measure.ts'
 
 /** Names that the cache has, names that nobody has asked, and names of a zone that the server has itself. */
@@ -38,10 +38,11 @@ export function saveForward(rounds: readonly ForwardFigure[], flags: ForwardFlag
   const date = new Date().toISOString()
   const head = `${machine()}; medians of ${flags.rounds} rounds of ${flags.seconds} s; ${date.slice(0, 10)}`
   const tables = (['hit', 'miss'] as const).map(kind => workloadTable(kind, figures, flags.rate))
-  const text = `${[head, ...tables, comparedWithOwn(figures)].join('\n\n')}\n`
+  const rows = comparisons(figures)
+  const text = `${[head, ...tables, formatRows(rows), missedOf(rows)].join('\n\n')}\n`
   console.log(text)
   saveResult('forward.md', text)
-  saveResult('forward.json', JSON.stringify({ machine: machine(), date, flags, figures }, null, 2))
+  saveResult('forward.json', JSON.stringify({ machine: machine(), date, flags, figures, rows }, null, 2))
 }
 
 function summarise(rounds: readonly ForwardFigure[]): ForwardFigure[] {
@@ -85,11 +86,18 @@ function workloadTable(workload: ForwardWorkload, all: readonly ForwardFigure[],
   return `**${workload}**: ${title}\n\n${table}`
 }
 
-/** What a hit of ours costs in times of an answer from a zone of ours, which is the same packet on the same way. */
-function comparedWithOwn(figures: readonly ForwardFigure[]): string {
-  const cpuOf = (workload: ForwardWorkload): number =>
-    figures.find(figure => figure.server === OURS && figure.workload === workload)?.cpu ?? Number.NaN
-  const [hit, own] = [cpuOf('hit'), cpuOf('own')]
-  const ratio = (hit / own).toFixed(2)
-  return `A hit takes ${hit.toFixed(2)} µs of CPU, an answer from a zone of our own ${own.toFixed(2)} µs: ${ratio} ×.`
+/** Our processor time for one query, saturated, in times of what it is compared with (`bench/figures.ts` has the bounds). */
+function comparisons(figures: readonly ForwardFigure[]): BenchRow[] {
+  const cpuOf = (server: string, workload: ForwardWorkload): number | undefined =>
+    figures.find(figure => figure.server === server && figure.workload === workload)?.cpu
+  const compared: readonly (readonly [name: string, workload: ForwardWorkload, other: number | undefined])[] = [
+    ['a hit, in answers from a zone of our own', 'hit', cpuOf(OURS, 'own')],
+    ["a hit, in Unbound's", 'hit', cpuOf('Unbound', 'hit')],
+    ["a miss, in Unbound's", 'miss', cpuOf('Unbound', 'miss')],
+    ["a miss, in CoreDNS's", 'miss', cpuOf('CoreDNS', 'miss')],
+  ]
+  return compared.flatMap(([name, workload, other]) => {
+    const ours = cpuOf(OURS, workload)
+    return ours === undefined || other === undefined ? [] : [{ name, value: ours / other, unit: 'ratio' }]
+  })
 }
